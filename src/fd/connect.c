@@ -1,0 +1,143 @@
+/* accept, connect, shutdown. Owns nothing. */
+#include "fd/op.h"
+
+/* ---- accept ---- */
+
+struct incoming {
+	struct lp_slot *slot; /* taken before, so that no connection is lost for want of one */
+	struct sockaddr *from;
+	socklen_t *from_size;
+};
+
+/* What accept(2) passes on of a connection that died before it could be handed over. */
+static bool died_before(long error)
+{
+	switch (-error) {
+	case ECONNABORTED:
+	case EPROTO:
+	case ENETDOWN:
+	case ENONET:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A listener made elsewhere may be in blocking mode, and accept has no flag for that: it is polled
+ * first, and waits if another process took the connection meanwhile. */
+static long try_accept(struct lp_op *op, struct lp_side *side, void *arg)
+{
+	struct incoming *a = arg;
+	long r;
+
+	if (!lp_slot_knows(side->slot, LP_OURS) && !lp_op_take_ready(op, side))
+		return -EAGAIN;
+	r = os_accept4(lp_sysfd(side->slot), a->from, a->from_size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	return died_before(r) ? -EAGAIN : r;
+}
+
+lapse_fd lapse_accept(lapse_fd fd, struct sockaddr *from, socklen_t *from_size)
+{
+	struct incoming a = {.from = from, .from_size = from_size};
+	struct lp_side side;
+	struct lp_op op;
+	lapse_fd accepted = LAPSE_NOFD;
+	long r = lp_op_begin(&op, &side, fd, LAPSE_READ, "accept");
+
+	if (r < 0) {
+		(void)lp_ret(r);
+		return LAPSE_NOFD;
+	}
+	r = lp_slot_take(&a.slot);
+	if (r == 0) {
+		r = lp_op_until_done(&op, &side, POLLIN, try_accept, &a, try_accept(&op, &side, &a));
+		if (r < 0)
+			lp_slot_give_back(a.slot);
+		else
+			accepted = lp_slot_open(a.slot, (int)r, side.slot->kind, LP_OURS);
+	}
+	lp_op_end(&op);
+	(void)lp_ret(r);
+	return accepted;
+}
+
+/* ---- connect ---- */
+
+/* Poll says "writable" at the end of an attempt, but also of a socket that never made one. 0: it is
+ * connected, -EAGAIN: not yet known, -errno: how the attempt ended. */
+static long outcome(int sysfd)
+{
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof peer;
+	int error = 0;
+	socklen_t error_size = sizeof error;
+	long r = os_getsockopt(sysfd, SOL_SOCKET, SO_ERROR, &error, &error_size);
+
+	if (r < 0)
+		return r;
+	if (error != 0)
+		return -error;
+	r = os_getpeername(sysfd, (struct sockaddr *)&peer, &size);
+	return r == -ENOTCONN ? -EAGAIN : r;
+}
+
+/* What is in progress goes on in the kernel, whatever ends our wait: the next connect waits for it
+ * again. A unix socket whose peer's backlog is full has nothing in progress and no event to wait
+ * for: it is asked again after a while, as is one that poll spoke of too soon. */
+static long establish(struct lp_op *op, struct lp_side *side, const struct sockaddr *to,
+                      socklen_t to_size)
+{
+	int sysfd = lp_sysfd(side->slot);
+	bool began = false;
+
+	for (;;) {
+		long r = os_connect(sysfd, to, to_size);
+
+		if (r == -EISCONN && began)
+			return 0;
+		if (r == -EINPROGRESS || r == -EALREADY || r == -EINTR) {
+			began = true;
+			r = lp_op_wait(op, side, POLLOUT);
+			if (r == 0)
+				r = outcome(sysfd);
+		} else if (r == -EAGAIN && to->sa_family != AF_UNIX) {
+			return r; /* out of ports */
+		}
+		if (r != -EAGAIN)
+			return r;
+		r = lp_op_back_off(op);
+		if (r < 0)
+			return r;
+	}
+}
+
+int lapse_connect(lapse_fd fd, const struct sockaddr *to, socklen_t to_size)
+{
+	struct lp_side side;
+	struct lp_op op;
+	long r = lp_op_begin(&op, &side, fd, LAPSE_WRITE, "connect");
+
+	if (r < 0)
+		return (int)lp_ret(r);
+	r = establish(&op, &side, to, to_size);
+	lp_op_end(&op);
+	return (int)lp_ret(r);
+}
+
+/* ---- shutdown ---- */
+
+/* For cleaning up: it waits for nothing, so no deadline keeps it from its work. */
+int lapse_shutdown(lapse_fd fd, int how)
+{
+	struct lp_slot *slot;
+	long r = lp_slot_pin(fd, &slot);
+
+	if (r < 0)
+		return (int)lp_ret(r);
+	r = os_shutdown(lp_sysfd(slot), how);
+	lp_slot_unpin(slot);
+	return (int)lp_ret(r);
+}

@@ -1,0 +1,327 @@
+/* The loop of every operation, and the look at all causes. The only place that gives a verdict;
+ * owns no memory, makes no system call on a descriptor. */
+#include "fd/op.h"
+#include "time/time.h"
+
+static bool closed(const struct lp_side *side)
+{
+	return (os_load_u64(&side->slot->word, OS_SEQ_CST) & LP_CLOSED) != 0;
+}
+
+static bool canceled(const struct lp_side *side)
+{
+	for (int d = 0; d < 2; d++)
+		if ((side->dirs & 1 << d) != 0 &&
+		    os_load_u32(&side->slot->cancel[d], OS_SEQ_CST) != side->cancel_then[d])
+			return true;
+	return false;
+}
+
+/* Counts from the first look that finds a limit: a moment when the operation already waited. The
+ * limit is read again before the verdict, as a deadline is. */
+static bool idled(struct lp_op *op, const os_i64 *limit, lapse_time *earliest)
+{
+	int64_t ns = os_load_i64(limit, OS_SEQ_CST);
+
+	while (ns > 0) {
+		lapse_time end;
+
+		if (op->now == LP_UNREAD)
+			op->now = os_now();
+		if (op->idle_from == LP_UNREAD)
+			op->idle_from = op->now;
+		end = lp_time_add(op->idle_from, ns);
+		if (end > op->now) {
+			*earliest = lp_time_min(*earliest, end);
+			return false;
+		}
+		if (os_load_i64(limit, OS_SEQ_CST) == ns)
+			return true;
+		ns = os_load_i64(limit, OS_SEQ_CST);
+	}
+	return false;
+}
+
+static bool expired(struct lp_op *op, const struct lp_side *side, lapse_time *earliest)
+{
+	for (int d = 0; d < 2; d++)
+		if ((side->dirs & 1 << d) != 0 &&
+		    (lp_passed(&side->slot->deadline[d], &op->now, earliest) ||
+		     idled(op, &side->slot->idle[d], earliest)))
+			return true;
+	return false;
+}
+
+int lp_side_look(struct lp_op *op, const struct lp_side *side, lapse_time *earliest)
+{
+	if (closed(side))
+		return -EBADF;
+	if (canceled(side))
+		return -ECANCELED;
+	return expired(op, side, earliest) ? -LAPSE_EXPIRED : 0;
+}
+
+/* Closed, canceled, expired, in this order. */
+int lp_op_look(void *ctx, lapse_time *earliest)
+{
+	struct lp_op *op = ctx;
+	int scope;
+
+	op->now = LP_UNREAD;
+	*earliest = LAPSE_NEVER;
+	for (int i = 0; i < op->side_count; i++)
+		if (closed(&op->sides[i]))
+			return -EBADF;
+	for (int i = 0; i < op->side_count; i++)
+		if (canceled(&op->sides[i]))
+			return -ECANCELED;
+	scope = lp_scope_look(&op->now, earliest);
+	if (scope == -ECANCELED)
+		return scope;
+	for (int i = 0; i < op->side_count; i++)
+		if (expired(op, &op->sides[i], earliest))
+			return -LAPSE_EXPIRED;
+	return scope;
+}
+
+/* ---- Places and turns ---- */
+
+static void note(const struct lp_op *op, struct lp_parker *p)
+{
+	const struct lp_slot *slot = op->side_count == 0 ? NULL : op->sides[0].slot;
+
+	lp_parker_note(p, op->name, slot == NULL ? 0 : (uint64_t)lp_slot_handle(slot));
+}
+
+void lp_op_take_places(struct lp_op *op, struct lp_parker *p)
+{
+	note(op, p);
+	for (; op->placed_count < op->side_count; op->placed_count++) {
+		struct lp_side *side = &op->sides[op->placed_count];
+
+		if (side->has_turn) {
+			os_store_ptr(&side->slot->place[lp_index(side->dirs)], p, OS_SEQ_CST);
+		} else {
+			side->waiter.parker = p;
+			side->waiter.dirs = side->dirs;
+			lp_waiter_join(side->slot, &side->waiter);
+		}
+	}
+}
+
+struct queued {
+	struct lp_op *op;
+	struct lp_waiter *waiter;
+};
+
+static int look_queued(void *ctx, lapse_time *earliest)
+{
+	struct queued *q = ctx;
+
+	if (os_load_u32(&q->waiter->granted, OS_SEQ_CST) != 0)
+		return 1;
+	return lp_op_look(q->op, earliest);
+}
+
+/* The last side is pinned and sampled. The earlier ones hold turns: they are found through their
+ * places while this one queues. */
+static int queue_for_turn(struct lp_op *op, struct lp_side *side)
+{
+	struct queued q = {op, &side->waiter};
+	struct lp_parker *p;
+	int r = lp_parker_mine(&p);
+
+	if (r < 0)
+		return r;
+	side->waiter = (struct lp_waiter){.parker = p, .dirs = side->dirs, .for_turn = true};
+	side->has_turn = lp_turn_queue(side->slot, &side->waiter);
+	if (side->has_turn)
+		return 0;
+	op->side_count--;
+	lp_op_take_places(op, p);
+	op->side_count++;
+	note(op, p);
+	r = lp_sleep(p, look_queued, &q, lp_park_futex, NULL);
+	side->has_turn = r > 0 || lp_turn_quit(side->slot, &side->waiter);
+	return r < 0 ? r : 0;
+}
+
+int lp_op_pin(struct lp_op *op, lapse_fd fd, int dirs)
+{
+	struct lp_side *side = &op->sides[op->side_count];
+	int r = lp_slot_pin(fd, &side->slot);
+
+	if (r < 0)
+		return r;
+	op->side_count++;
+	side->dirs = dirs;
+	side->has_turn = false;
+	lp_side_sample(side);
+	return 0;
+}
+
+int lp_op_turn(struct lp_op *op, lapse_fd fd, int dir)
+{
+	lapse_time earliest;
+	int r = lp_op_pin(op, fd, dir);
+
+	if (r == 0)
+		r = queue_for_turn(op, &op->sides[op->side_count - 1]);
+	if (r == 0)
+		r = lp_op_look(op, &earliest);
+	if (r < 0)
+		lp_op_end(op);
+	return r;
+}
+
+void lp_op_end(struct lp_op *op)
+{
+	for (int i = op->side_count - 1; i >= 0; i--) {
+		struct lp_side *side = &op->sides[i];
+		bool placed = i < op->placed_count;
+
+		if (side->has_turn) {
+			if (placed)
+				os_store_ptr(&side->slot->place[lp_index(side->dirs)], NULL, OS_RELAXED);
+			lp_turn_give(side->slot, side->dirs);
+		} else {
+			if (placed)
+				lp_waiter_leave(side->slot, &side->waiter);
+			lp_slot_unpin(side->slot);
+		}
+	}
+}
+
+/* ---- Waiting ---- */
+
+int lp_op_wait(struct lp_op *op, const struct lp_side *side, short events)
+{
+	struct pollfd fds[2];
+	struct lp_ready ready = {fds, 2};
+	struct lp_parker *p;
+	int r;
+
+	/* POLLERR for something that is not ours to fetch, such as the error queue, would have it
+	 * spin: ppoll cannot be told to leave it out. */
+	if (op->error_only) {
+		op->error_only = false;
+		return lp_op_back_off(op);
+	}
+	r = lp_parker_pollable(&p);
+	if (r < 0)
+		return r;
+	lp_op_take_places(op, p);
+	fds[1] = (struct pollfd){.fd = lp_sysfd(side->slot), .events = events};
+	r = lp_sleep(p, lp_op_look, op, lp_ready_park, &ready);
+	if (r < 0)
+		return r;
+	op->ready = side;
+	op->error_only = fds[1].revents == POLLERR;
+	return 0;
+}
+
+/* Parks until the end of the pause, or of what is in force if that comes first. */
+static int park_for(struct lp_parker *p, lapse_time until, void *way)
+{
+	const lapse_time *end = way;
+
+	(void)lp_park_futex(p, lp_time_min(until, *end), NULL);
+	return os_now() >= *end;
+}
+
+int lp_op_back_off(struct lp_op *op)
+{
+	struct lp_parker *p;
+	lapse_time end;
+	int r = lp_parker_mine(&p);
+
+	if (r < 0)
+		return r;
+	lp_op_take_places(op, p);
+	if (op->back_off_us < 16000)
+		op->back_off_us = op->back_off_us == 0 ? 500 : op->back_off_us * 2;
+	end = os_now() + op->back_off_us * LAPSE_US;
+	r = lp_sleep(p, lp_op_look, op, park_for, &end);
+	return r < 0 ? r : 0;
+}
+
+int lp_op_progress(struct lp_op *op)
+{
+	lapse_time earliest;
+
+	op->idle_from = LP_UNREAD;
+	op->back_off_us = 0;
+	op->error_only = false;
+	return lp_op_look(op, &earliest);
+}
+
+/* ---- The loop ---- */
+
+enum { DRY_SURE = 2, DRY_DOUBT = 40 };
+
+/* Twice in a row in vain: from then on poll first, but for one in 40, which tries again. */
+bool lp_op_guess_dry(struct lp_slot *slot)
+{
+	if (slot->dry < DRY_SURE || slot->dry == DRY_DOUBT)
+		return false;
+	slot->dry++;
+	return true;
+}
+
+void lp_op_saw_dry(struct lp_slot *slot, bool dry)
+{
+	if (!dry && slot->dry != 0)
+		slot->dry = 0;
+	else if (dry)
+		slot->dry = slot->dry < DRY_SURE ? slot->dry + 1 : DRY_SURE;
+}
+
+long lp_op_until_done(struct lp_op *op, struct lp_side *side, short events, lp_try_fn *try,
+                      void *arg, long r)
+{
+	lapse_time earliest;
+
+	while (r == -EAGAIN || r == -EINTR) {
+		int look = r == -EAGAIN ? lp_op_wait(op, side, events) : lp_op_look(op, &earliest);
+
+		if (look < 0)
+			return look;
+		r = try(op, side, arg);
+	}
+	return r;
+}
+
+long lp_op_run(lapse_fd fd, int dir, const char *name, lp_try_fn *try, void *arg)
+{
+	struct lp_side side;
+	struct lp_op op;
+	long r = lp_op_begin(&op, &side, fd, dir, name);
+
+	if (r < 0)
+		return lp_ret(r);
+	r = lp_op_until_done(&op, &side, dir == LAPSE_READ ? POLLIN : POLLOUT, try, arg,
+	                     try(&op, &side, arg));
+	lp_op_end(&op);
+	return lp_ret(r);
+}
+
+/* A pinned operation waits for no event of the descriptor: -EAGAIN is a result here. */
+long lp_op_run_pinned(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, void *arg)
+{
+	struct lp_side side;
+	struct lp_op op;
+	lapse_time earliest;
+	long r;
+
+	lp_op_start(&op, &side, name);
+	r = lp_op_pin(&op, fd, dirs);
+	if (r < 0)
+		return lp_ret(r);
+	do {
+		r = lp_op_look(&op, &earliest);
+		if (r == 0)
+			r = try(&op, &side, arg);
+	} while (r == -EINTR);
+	lp_op_end(&op);
+	return lp_ret(r);
+}

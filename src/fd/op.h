@@ -1,0 +1,142 @@
+/* The loop of every operation: begin, try, wait, try again, end; and the one look at all causes,
+ * the only place that says "closed", "canceled" or "expired". Owns struct lp_op. Makes no system
+ * call on the descriptor itself. */
+#ifndef LP_OP_H
+#define LP_OP_H
+
+#include "fd/slot.h"
+#include "fd/turn.h"
+#include "park/fork.h"
+#include "park/scope.h"
+#include "wait/wait.h"
+
+/* One handle of an operation. */
+struct lp_side {
+	struct lp_slot *slot;    /* pinned */
+	int dirs;                /* whose deadlines, idle limits and cancels govern it */
+	bool has_turn;           /* of `dirs`, one direction; else it is found through `waiter` */
+	uint32_t cancel_then[2]; /* the epochs before the first check */
+	struct lp_waiter waiter; /* in the slot's list while it queues, or sleeps without a turn */
+};
+
+struct lp_op {
+	const char *name;
+	lapse_time now;       /* the clock as of this look, or LP_UNREAD */
+	lapse_time idle_from; /* since when no byte has moved, or LP_UNREAD: not waiting yet */
+	unsigned back_off_us; /* of the last wait for no event */
+	bool error_only;      /* the last poll said nothing but POLLERR */
+	const struct lp_side *ready; /* the last poll said so, and nothing was tried since */
+	int side_count;
+	int placed_count; /* of the first sides, the places hold our parker */
+	struct lp_side *sides;
+};
+
+/* Look at every cause. 0 or -errno; for lp_sleep too. */
+int lp_op_look(void *op, lapse_time *earliest);
+
+/* One handle's part of it, scopes left out. */
+int lp_side_look(struct lp_op *op, const struct lp_side *side, lapse_time *earliest);
+
+/* Pin, and unpin, a handle that needs no turn. pin: 0 or -errno. */
+int lp_op_pin(struct lp_op *op, lapse_fd fd, int dirs);
+
+/* A turn: pin, queue, look. Reading sides first, then nobody waits in a circle. 0, or -errno and
+ * the operation is over. */
+int lp_op_turn(struct lp_op *op, lapse_fd fd, int dir);
+
+/* Leave every list and place, give every turn up, unpin every side. */
+void lp_op_end(struct lp_op *op);
+
+/* Have the places of all sides hold our parker (S1): before a sleep of one's own. */
+void lp_op_take_places(struct lp_op *op, struct lp_parker *p);
+
+/* Wait until the descriptor of a side may be tried again, or a cause holds. 0 or -errno. */
+int lp_op_wait(struct lp_op *op, const struct lp_side *side, short events);
+
+/* The same where no event tells: wait a little, longer each time. */
+int lp_op_back_off(struct lp_op *op);
+
+/* Some bytes moved: idle limits count from here, and it has not waited in vain. Looks. */
+int lp_op_progress(struct lp_op *op);
+
+/* True once after each poll that said "ready": for calls that must not be made without it. */
+OS_INLINE bool lp_op_take_ready(struct lp_op *op, const struct lp_side *side)
+{
+	bool was = op->ready == side;
+
+	op->ready = NULL;
+	return was;
+}
+
+OS_INLINE void lp_op_start(struct lp_op *op, struct lp_side *sides, const char *name)
+{
+	op->name = name;
+	op->now = LP_UNREAD;
+	op->idle_from = LP_UNREAD;
+	op->back_off_us = 0;
+	op->error_only = false;
+	op->ready = NULL;
+	op->side_count = 0;
+	op->placed_count = 0;
+	op->sides = sides;
+}
+
+OS_INLINE void lp_side_sample(struct lp_side *side)
+{
+	side->cancel_then[0] = os_load_u32(&side->slot->cancel[0], OS_SEQ_CST);
+	side->cancel_then[1] = os_load_u32(&side->slot->cancel[1], OS_SEQ_CST);
+}
+
+/* The usual one: one handle, one direction. The way without a queue, a deadline or a scope is all
+ * here: one compare-and-swap in, one out, no clock. */
+OS_INLINE int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir,
+                          const char *name)
+{
+	lapse_time earliest;
+	int r;
+
+	lp_op_start(op, side, name);
+	r = lp_turn_try(fd, dir, &side->slot);
+	if (r == -EAGAIN)
+		return lp_op_turn(op, fd, dir);
+	if (r < 0)
+		return r;
+	op->side_count = 1;
+	side->dirs = dir;
+	side->has_turn = true;
+	lp_side_sample(side);
+	if (os_owned_get(&side->slot->deadline[lp_index(dir)]) == LAPSE_NEVER && !lp_scope_any())
+		return 0;
+	r = lp_op_look(op, &earliest);
+	if (r < 0)
+		lp_op_end(op);
+	return r;
+}
+
+/* Try once, as the descriptor allows without waiting: a result, or -errno; -EAGAIN: wait. */
+typedef long lp_try_fn(struct lp_op *op, struct lp_side *side, void *arg);
+
+/* The first try gave r: wait and try again until it is neither -EAGAIN nor -EINTR. */
+long lp_op_until_done(struct lp_op *op, struct lp_side *side, short events, lp_try_fn *try,
+                      void *arg, long r);
+
+/* A whole operation, with a turn or only pinned; sets errno. */
+long lp_op_run(lapse_fd fd, int dir, const char *name, lp_try_fn *try, void *arg);
+long lp_op_run_pinned(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, void *arg);
+
+/* What a call that moves bytes returns: a count beats an error, which errno tells all the same. */
+OS_INLINE long lp_count_or(long count, long error)
+{
+	if (count <= 0)
+		return lp_ret(error < 0 ? error : count);
+	if (error < 0)
+		errno = (int)-error;
+	return count;
+}
+
+/* Does a read probably have to wait? Then polling first saves the try in vain. Only a guess: level-
+ * triggered polling makes both ways right. */
+bool lp_op_guess_dry(struct lp_slot *slot);
+void lp_op_saw_dry(struct lp_slot *slot, bool dry);
+
+#endif

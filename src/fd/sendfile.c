@@ -1,0 +1,153 @@
+/* lapse_sendfile and lapse_copy_file_range: from a file, at an offset of the caller's or its own.
+ * What the destination did not take was never taken from the file. Owns nothing. */
+#include "fd/transfer.h"
+
+enum { COPY = 8192 };
+
+/* ---- Through a buffer: the position moves only over what has gone ---- */
+
+/* Where to read: the caller's offset or the file's own position. */
+static long position(const struct lp_transfer *t, const off_t *offset)
+{
+	return offset != NULL ? *offset : os_lseek(lp_transfer_in(t), 0, SEEK_CUR);
+}
+
+static long advance(struct lp_transfer *t, off_t *offset, size_t went)
+{
+	if (offset == NULL)
+		return os_lseek(lp_transfer_in(t), (off_t)went, SEEK_CUR);
+	*offset += (off_t)went;
+	return 0;
+}
+
+static long copy(struct lp_transfer *t, off_t *offset)
+{
+	char buf[COPY];
+	long error = 0;
+
+	while (t->left > 0 && error == 0) {
+		struct iovec iov = {buf, lp_transfer_most(t, sizeof buf)};
+		long at = position(t, offset);
+		long r = at < 0 ? at : os_preadv2(lp_transfer_in(t), &iov, 1, at, 0);
+		size_t went;
+
+		if (r <= 0)
+			return r;
+		went = lp_transfer_write(t, buf, (size_t)r, &error);
+		t->total += (long)went;
+		t->left -= went;
+		r = advance(t, offset, went);
+		if (error == 0)
+			error = r < 0 ? r : lp_op_progress(&t->op);
+	}
+	return error;
+}
+
+/* ---- sendfile ---- */
+
+/* Into a pipe, the call with a flag for each call; into files and what we made, sendfile. */
+static long zero_copy(struct lp_transfer *t, off_t *offset)
+{
+	bool into_pipe = t->sides[1].slot->kind == LP_PIPE;
+
+	while (t->left > 0) {
+		size_t n = lp_transfer_most(t, LP_CHUNK);
+		long r = into_pipe ? os_splice(lp_transfer_in(t), offset, lp_transfer_out(t), n,
+		                               SPLICE_F_NONBLOCK | SPLICE_F_MOVE)
+		                   : os_sendfile(lp_transfer_out(t), lp_transfer_in(t), offset, n);
+
+		if (r == 0)
+			return 0;
+		r = r > 0 ? lp_transfer_moved(t, r) : lp_transfer_await_out(t, r);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static long send_from(struct lp_transfer *t, off_t *offset)
+{
+	const struct lp_slot *in = t->sides[0].slot;
+	long r = -EINVAL;
+
+	if (in->kind != LP_FILE || (offset == NULL && lp_slot_knows(in, LP_KEPT)))
+		return offset != NULL ? -ESPIPE : lp_transfer_splice(t);
+	if (offset != NULL && *offset < 0)
+		return -EINVAL;
+	if (lp_transfer_splices(t->sides[1].slot))
+		r = zero_copy(t, offset);
+	return r == -EINVAL && t->total == 0 ? copy(t, offset) : r;
+}
+
+ssize_t lapse_sendfile(lapse_fd out, lapse_fd in, off_t *offset, size_t n)
+{
+	struct lp_transfer t;
+	long r = lp_transfer_begin(&t, out, in, n, "sendfile");
+
+	if (r < 0)
+		return lp_ret(r);
+	return lp_transfer_end(&t, send_from(&t, offset));
+}
+
+/* ---- copy_file_range ---- */
+
+/* Reads and writes at the two places where the kernel cannot copy by itself. */
+static long copy_between(struct lp_transfer *t, off_t *in_offset, off_t *out_offset)
+{
+	char buf[COPY];
+
+	while (t->left > 0) {
+		struct iovec iov = {buf, lp_transfer_most(t, sizeof buf)};
+		long r = os_preadv2(lp_transfer_in(t), &iov, 1, in_offset != NULL ? *in_offset : -1, 0);
+
+		if (r <= 0)
+			return r;
+		iov.iov_len = (size_t)r;
+		r = os_pwritev2(lp_transfer_out(t), &iov, 1, out_offset != NULL ? *out_offset : -1, 0);
+		if (in_offset == NULL && r < (long)iov.iov_len)
+			(void)os_lseek(lp_transfer_in(t), (r > 0 ? r : 0) - (long)iov.iov_len, SEEK_CUR);
+		if (r <= 0)
+			return r < 0 ? r : -EIO;
+		if (in_offset != NULL)
+			*in_offset += r;
+		if (out_offset != NULL)
+			*out_offset += r;
+		r = lp_transfer_moved(t, r);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static long copy_range(struct lp_transfer *t, off_t *in_offset, off_t *out_offset)
+{
+	while (t->left > 0) {
+		long r = os_copy_file_range(lp_transfer_in(t), in_offset, lp_transfer_out(t), out_offset,
+		                            lp_transfer_most(t, LP_CHUNK));
+
+		if (r == 0)
+			return 0;
+		if (t->total == 0 && (r == -EXDEV || r == -ENOSYS || r == -EOPNOTSUPP))
+			return copy_between(t, in_offset, out_offset);
+		if (r > 0)
+			r = lp_transfer_moved(t, r);
+		else
+			r = lp_transfer_await_in(t, r); /* -EINTR: look; others are how it ends */
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+ssize_t lapse_copy_file_range(lapse_fd out, off_t *out_offset, lapse_fd in, off_t *in_offset,
+                              size_t n)
+{
+	struct lp_transfer t;
+	long r = lp_transfer_begin(&t, out, in, n, "copy_file_range");
+
+	if (r < 0)
+		return lp_ret(r);
+	if ((in_offset != NULL && *in_offset < 0) || (out_offset != NULL && *out_offset < 0))
+		return lp_transfer_end(&t, -EINVAL);
+	return lp_transfer_end(&t, copy_range(&t, in_offset, out_offset));
+}

@@ -1,0 +1,127 @@
+/* Slots: what a handle names. Owns their memory, which is never unmapped, the meaning of a handle's
+ * bits, and the word that says who may use a slot. Knows no operation.
+ *
+ * A handle:  62 set | 61..52 tag of this copy | 51..24 generation | 23..0 slot. Bit 62 without bit
+ * 63 is no address that any process has, so following one by mistake faults.
+ *
+ * The word:  63..36 generation | 28 INHERITED | 27 CLOSED | 26 OTHERS | 25 LOCK write | 24 LOCK read
+ *            | 23..0 users. It changes only by read-modify-writes, all seq_cst:
+ *   free -> open          the one who took the slot off the free list; generation as in the handle
+ *   users                 +1 by anyone who holds a current handle, in one compare-and-swap with the
+ *                         look at generation and CLOSED, so that a stale handle touches no count;
+ *                         -1 by the same. Nobody reads the slot's fields without being counted.
+ *   LOCK                  set by who gets a direction's turn, with the pin where nobody queues;
+ *                         cleared by who has it, or left set for the next in the queue (turn.c)
+ *   OTHERS                the list of waiters is not empty. Changed under the list's lock.
+ *   CLOSED                by lapse_close and lapse_release, once; never cleared for a generation
+ *   INHERITED             in a forked child, on what its parent had open: may only be closed,
+ *                         released or asked for its number
+ *   open -> free          the closer, as the only user left: generation + 1, CLOSED stays set
+ */
+#ifndef LP_SLOT_H
+#define LP_SLOT_H
+
+#include "os/os.h"
+#include "park/lock.h"
+#include "park/parker.h"
+
+#define LP_USERS UINT64_C(0xffffff)
+#define LP_LOCK(dir) ((uint64_t)(dir) << 24) /* LAPSE_READ is bit 24, LAPSE_WRITE bit 25 */
+#define LP_OTHERS (UINT64_C(1) << 26)
+#define LP_CLOSED (UINT64_C(1) << 27)
+#define LP_INHERITED (UINT64_C(1) << 28)
+#define LP_GENERATION (UINT64_MAX << 36)
+
+/* What a descriptor is, as far as it decides how to try without waiting. Fixed for a generation. */
+enum lp_kind {
+	LP_FILE,    /* regular, directory, block: called directly */
+	LP_PIPE,    /* FIFOs too */
+	LP_OTHER,   /* terminal and other devices, eventfd and its like */
+	LP_SOCKET,  /* stream socket */
+	LP_MESSAGE, /* socket that keeps boundaries */
+};
+
+/* What was learnt of a descriptor: bits of one word, added and taken away by compare-and-swap, since
+ * the holders of both locks do it; read relaxed: what is not seen yet is learnt again. */
+enum lp_learnt {
+	LP_NO_NOWAIT_READ = 1,  /* no RWF_NOWAIT: poll, then call */
+	LP_NO_NOWAIT_WRITE = 2, /* likewise */
+	LP_NO_NOSIGNAL = 4,     /* no RWF_NOSIGNAL: hold SIGPIPE back around the call */
+	LP_KEPT = 8,            /* `kept` holds bytes; set and cleared under the read lock */
+	LP_OURS = 16,           /* made here and O_NONBLOCK: call first, even without a flag for it */
+};
+
+struct lp_waiter;
+
+struct lp_slot {
+	_Alignas(64) os_u64 word;
+	/* Cancel epochs. Added to by lapse_cancel (C1); sampled by an operation before its first
+	 * check and compared at S3, all seq_cst. */
+	os_u32 cancel[2];
+	/* Deadlines, owned by the handle while it is open, by nobody otherwise. Set by anyone who has
+	 * the handle (C1), without a pin; read at S3. */
+	struct os_owned deadline[2];
+	os_u32 sysfd;     /* the system's number, fixed for a generation */
+	uint32_t index;   /* this slot's own number, fixed for ever */
+	os_u32 learnt;    /* enum lp_learnt */
+	uint8_t kind;     /* enum lp_kind, fixed for a generation */
+	uint8_t dry;      /* how surely a read has to wait first: op.c; the read lock's holder's */
+
+	/* Who sleeps with the direction's turn. Stored by the lock's holder: itself at S1, NULL as it
+	 * leaves; read at C2. */
+	_Alignas(64) os_ptr place[2];
+	/* Idle limits in ns, 0 for none. Stored by lapse_set_idle (C1), read at S3; seq_cst. */
+	os_i64 idle[2];
+	os_ptr closer;           /* the closer's place; stored by it at S1, read by leavers at C2 */
+	struct lp_waiter *list;  /* the last of a ring of waiters in order of arrival; under `lock` */
+	struct lp_lock lock;
+	int kept[2];             /* a pipe's two ends, if LP_KEPT; the read lock's holder's */
+	uint32_t next_free;      /* under the free list's lock */
+};
+
+OS_INLINE int lp_index(int dir)
+{
+	return dir == LAPSE_WRITE;
+}
+
+OS_INLINE int lp_sysfd(const struct lp_slot *slot)
+{
+	return (int)os_load_u32(&slot->sysfd, OS_RELAXED);
+}
+
+/* The slot that a handle's bits name, or NULL. Says nothing of its generation. */
+struct lp_slot *lp_slot_find(lapse_fd fd);
+
+OS_INLINE uint64_t lp_slot_generation(lapse_fd fd)
+{
+	return ((uint64_t)fd >> 24 & 0xfffffff) << 36;
+}
+
+/* The handle that names a slot in the generation of its word. */
+lapse_fd lp_slot_handle(const struct lp_slot *slot);
+
+/* Pin: +1 user, if fd is current and open. 0, -EBADF, -EUSERS (16 million users). */
+int lp_slot_pin(lapse_fd fd, struct lp_slot **slot);
+
+/* -1 user; wakes the closer if it is now the only one. The slot may be gone afterwards. */
+void lp_slot_unpin(struct lp_slot *slot);
+
+/* A slot for a new descriptor: nobody knows it yet. open gives the handle. 0 or -ENOMEM. */
+int lp_slot_take(struct lp_slot **slot);
+lapse_fd lp_slot_open(struct lp_slot *slot, int sysfd, enum lp_kind kind, uint32_t learnt);
+/* The slot goes back: never opened, or closed with nobody left in it. */
+void lp_slot_give_back(struct lp_slot *slot);
+
+OS_INLINE bool lp_slot_knows(const struct lp_slot *slot, enum lp_learnt what)
+{
+	return (os_load_u32(&slot->learnt, OS_RELAXED) & what) != 0;
+}
+
+void lp_slot_learn(struct lp_slot *slot, enum lp_learnt what);
+void lp_slot_unlearn(struct lp_slot *slot, enum lp_learnt what);
+
+/* For lapse_dump: the number of slots that were ever given out, and each. */
+uint32_t lp_slot_count(void);
+struct lp_slot *lp_slot_at(uint32_t i);
+
+#endif

@@ -1,0 +1,205 @@
+/* lapse_splice: straight where one end is a pipe, otherwise through a pipe of its own, or through a
+ * buffer where an end cannot be spliced without waiting. What the destination did not take goes back
+ * to the source, or stays in the pipe with it. */
+#include "fd/transfer.h"
+
+/* ---- Straight ---- */
+
+static bool is_straight(const struct lp_transfer *t)
+{
+	const struct lp_slot *in = t->sides[0].slot;
+	const struct lp_slot *out = t->sides[1].slot;
+
+	return (in->kind == LP_PIPE || out->kind == LP_PIPE) && lp_transfer_splices(in) &&
+	       lp_transfer_splices(out) && !lp_slot_knows(in, LP_KEPT);
+}
+
+/* -EAGAIN does not say which end was not ready: both are waited for in turn. */
+static long straight(struct lp_transfer *t)
+{
+	while (t->left > 0) {
+		long r = os_splice(lp_transfer_in(t), NULL, lp_transfer_out(t),
+		                   lp_transfer_most(t, LP_CHUNK), SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+
+		if (r == 0)
+			return 0;
+		if (r > 0) {
+			r = lp_transfer_moved(t, r);
+		} else {
+			bool again = r == -EAGAIN;
+
+			r = lp_transfer_await_in(t, r);
+			if (r == 0 && again)
+				r = lp_transfer_await_out(t, -EAGAIN);
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- Through a pipe ---- */
+
+struct pipe {
+	int fds[2];
+	size_t held;     /* bytes in it */
+	size_t capacity; /* what it takes when empty, at most ROOM */
+};
+
+enum { ROOM = 65536, COPY = 8192 };
+
+/* The one that the source's slot keeps, or a new one. 0 or -errno. */
+static long pipe_open(struct pipe *p, struct lp_slot *in)
+{
+	bool kept = lp_kept_take(in, p->fds);
+	long r = kept ? os_pipe_held(p->fds[0]) : os_pipe2(p->fds, O_CLOEXEC | O_NONBLOCK);
+
+	if (r < 0)
+		return r;
+	p->held = kept ? (size_t)r : 0;
+	r = os_pipe_capacity(p->fds[0]);
+	p->capacity = r > 0 && r < ROOM ? (size_t)r : ROOM;
+	return 0;
+}
+
+/* A file can be told to begin there again; others cannot, and keep the pipe. */
+static void pipe_done(struct pipe *p, struct lp_slot *in)
+{
+	if (p->held > 0 && (in->kind != LP_FILE ||
+	                    os_lseek(lp_sysfd(in), -(off_t)p->held, SEEK_CUR) < 0)) {
+		lp_kept_put(in, p->fds);
+		return;
+	}
+	(void)os_close(p->fds[0]);
+	(void)os_close(p->fds[1]);
+}
+
+/* Into the pipe, which is empty and has room for what is read. Bytes, 0 at the end, or -errno. */
+static long fill(struct lp_transfer *t, struct pipe *p)
+{
+	struct lp_side *in = &t->sides[0];
+	char buf[COPY];
+	long r = -EINVAL;
+
+	if (lp_transfer_splices(in->slot))
+		r = os_splice(lp_sysfd(in->slot), NULL, p->fds[1], lp_transfer_most(t, p->capacity),
+		              SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+	if (r == -EINVAL) {
+		size_t most = p->capacity < COPY ? p->capacity : COPY;
+
+		r = lp_try_read(&t->op, in, buf, lp_transfer_most(t, most));
+		if (r > 0)
+			r = os_write(p->fds[1], buf, (size_t)r);
+	}
+	if (r > 0)
+		p->held = (size_t)r;
+	return r;
+}
+
+/* -EINVAL: the destination turns out not to take splices; the bytes are in the pipe. */
+static long through_pipe(struct lp_transfer *t, struct pipe *p)
+{
+	while (t->left > 0) {
+		long r;
+
+		if (p->held == 0) {
+			r = fill(t, p);
+			if (r == 0)
+				return 0;
+			if (r < 0 && (r = lp_transfer_await_in(t, r)) < 0)
+				return r;
+			continue;
+		}
+		r = os_splice(p->fds[0], NULL, lp_transfer_out(t), lp_transfer_most(t, p->held),
+		              SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+		if (r > 0) {
+			p->held -= (size_t)r;
+			r = lp_transfer_moved(t, r);
+		} else {
+			r = r == 0 ? -EIO : lp_transfer_await_out(t, r);
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- Through a buffer ---- */
+
+/* What is in the pipe first, all of it, so that the pipe is empty and takes back what is left. */
+static long load(struct lp_transfer *t, struct pipe *p, char *buf)
+{
+	long r;
+
+	if (p->held == 0)
+		return lp_try_read(&t->op, &t->sides[0], buf, lp_transfer_most(t, p->capacity));
+	r = os_read(p->fds[0], buf, ROOM);
+	if (r > 0)
+		p->held -= (size_t)r;
+	return r;
+}
+
+static long through_buffer(struct lp_transfer *t, struct pipe *p)
+{
+	char *buf = os_map(ROOM);
+	long error = 0;
+
+	if (buf == NULL)
+		return -ENOMEM;
+	while (t->left > 0 && error == 0) {
+		long r = load(t, p, buf);
+		size_t went;
+
+		if (r == 0)
+			break;
+		if (r < 0) {
+			error = lp_transfer_await_in(t, r);
+			continue;
+		}
+		went = lp_transfer_write(t, buf, lp_transfer_most(t, (size_t)r), &error);
+		t->total += (long)went;
+		t->left -= went;
+		if (went < (size_t)r) {
+			long back = os_write(p->fds[1], buf + went, (size_t)r - went);
+
+			p->held += back > 0 ? (size_t)back : 0;
+		} else if (error == 0) {
+			error = lp_op_progress(&t->op);
+		}
+	}
+	os_unmap(buf, ROOM);
+	return error;
+}
+
+/* ---- */
+
+long lp_transfer_splice(struct lp_transfer *t)
+{
+	struct lp_slot *in = t->sides[0].slot;
+	struct pipe p;
+	long r = -EINVAL;
+
+	if (is_straight(t)) {
+		r = straight(t);
+		if (r != -EINVAL || t->total > 0)
+			return r;
+	}
+	r = pipe_open(&p, in);
+	if (r < 0)
+		return r;
+	r = lp_transfer_splices(t->sides[1].slot) ? through_pipe(t, &p) : -EINVAL;
+	if (r == -EINVAL)
+		r = through_buffer(t, &p);
+	pipe_done(&p, in);
+	return r;
+}
+
+ssize_t lapse_splice(lapse_fd out, lapse_fd in, size_t n)
+{
+	struct lp_transfer t;
+	long r = lp_transfer_begin(&t, out, in, n, "splice");
+
+	if (r < 0)
+		return lp_ret(r);
+	return lp_transfer_end(&t, lp_transfer_splice(&t));
+}

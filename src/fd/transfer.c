@@ -1,0 +1,69 @@
+/* What the moves from handle to handle share. Owns nothing. */
+#include "fd/transfer.h"
+
+int lp_transfer_begin(struct lp_transfer *t, lapse_fd out, lapse_fd in, size_t n, const char *name)
+{
+	int r;
+
+	lp_op_start(&t->op, t->sides, name);
+	t->left = n < SSIZE_MAX ? n : SSIZE_MAX;
+	t->total = 0;
+	r = lp_op_turn(&t->op, in, LAPSE_READ);
+	if (r == 0)
+		r = lp_op_turn(&t->op, out, LAPSE_WRITE);
+	if (r == 0)
+		os_sigpipe_hold(&t->held);
+	return r;
+}
+
+long lp_transfer_end(struct lp_transfer *t, long error)
+{
+	os_sigpipe_drop(&t->held);
+	lp_op_end(&t->op);
+	return lp_count_or(t->total, error);
+}
+
+long lp_transfer_moved(struct lp_transfer *t, long r)
+{
+	t->total += r;
+	t->left -= (size_t)r;
+	return lp_op_progress(&t->op);
+}
+
+static long await(struct lp_transfer *t, int side, short events, long r)
+{
+	lapse_time earliest;
+
+	if (r == -EAGAIN)
+		return lp_op_wait(&t->op, &t->sides[side], events);
+	return r == -EINTR ? lp_op_look(&t->op, &earliest) : r;
+}
+
+long lp_transfer_await_in(struct lp_transfer *t, long r)
+{
+	return await(t, 0, POLLIN, r);
+}
+
+long lp_transfer_await_out(struct lp_transfer *t, long r)
+{
+	return await(t, 1, POLLOUT, r);
+}
+
+size_t lp_transfer_write(struct lp_transfer *t, const char *buf, size_t n, long *error)
+{
+	size_t done = 0;
+
+	*error = 0;
+	while (done < n && *error == 0) {
+		long r = lp_try_write(&t->op, &t->sides[1], buf + done, n - done);
+
+		if (r > 0) {
+			done += (size_t)r;
+			if (done < n)
+				*error = lp_op_progress(&t->op);
+		} else {
+			*error = r == 0 ? -EIO : lp_transfer_await_out(t, r);
+		}
+	}
+	return done;
+}

@@ -1,0 +1,167 @@
+/* One try of a stream read or write. Sockets have a flag on each call, pipes and some devices take
+ * RWF_NOWAIT, files are called directly, and the rest is polled and then called.
+ *
+ * O_NONBLOCK is not relied on: it belongs to the description, which others may share and change. */
+#include "fd/try.h"
+
+/* Terminals, FIFOs, inotify and their like have no form that does not wait. The poll that has just
+ * said "ready" is all there is: another reader or writer of the same description may be faster, and
+ * the call then waits, outside the reach of deadlines and close. This is the one place that does
+ * so. */
+static bool must_poll_first(struct lp_op *op, const struct lp_side *side)
+{
+	return !lp_op_take_ready(op, side);
+}
+
+/* ---- Kept bytes ---- */
+
+bool lp_kept_take(struct lp_slot *slot, int pipe[2])
+{
+	if (!lp_slot_knows(slot, LP_KEPT))
+		return false;
+	memcpy(pipe, slot->kept, sizeof slot->kept);
+	lp_slot_unlearn(slot, LP_KEPT);
+	return true;
+}
+
+void lp_kept_put(struct lp_slot *slot, const int pipe[2])
+{
+	memcpy(slot->kept, pipe, sizeof slot->kept);
+	lp_slot_learn(slot, LP_KEPT);
+}
+
+/* Pipes have nothing to report. */
+void lp_kept_close(struct lp_slot *slot)
+{
+	int pipe[2];
+
+	if (!lp_kept_take(slot, pipe))
+		return;
+	(void)os_close(pipe[0]);
+	(void)os_close(pipe[1]);
+}
+
+long lp_kept_readv(struct lp_slot *slot, const struct iovec *iov, int count)
+{
+	long r = os_readv(slot->kept[0], iov, count);
+
+	if (r == -EAGAIN)
+		lp_kept_close(slot);
+	return r;
+}
+
+/* ---- Reading ---- */
+
+static long readv_nowait(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count)
+{
+	struct lp_slot *slot = side->slot;
+	long r;
+
+	if (!lp_slot_knows(slot, LP_NO_NOWAIT_READ)) {
+		r = os_preadv2(lp_sysfd(slot), iov, count, -1, RWF_NOWAIT);
+		if (r != -EOPNOTSUPP)
+			return r;
+		lp_slot_learn(slot, LP_NO_NOWAIT_READ);
+	}
+	if (must_poll_first(op, side))
+		return -EAGAIN;
+	return os_readv(lp_sysfd(slot), iov, count);
+}
+
+long lp_try_readv(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count)
+{
+	struct lp_slot *slot = side->slot;
+
+	if (lp_slot_knows(slot, LP_KEPT)) {
+		long r = lp_kept_readv(slot, iov, count);
+
+		if (r != -EAGAIN)
+			return r;
+	}
+	if (slot->kind == LP_FILE)
+		return os_readv(lp_sysfd(slot), iov, count);
+	return readv_nowait(op, side, iov, count);
+}
+
+long lp_try_read(struct lp_op *op, struct lp_side *side, void *buf, size_t n)
+{
+	struct lp_slot *slot = side->slot;
+	struct iovec iov = {buf, n};
+
+	if (slot->kind >= LP_SOCKET && n > 0 && !lp_slot_knows(slot, LP_KEPT))
+		return os_recvfrom(lp_sysfd(slot), buf, n, MSG_DONTWAIT, NULL, NULL);
+	if (slot->kind == LP_FILE)
+		return os_read(lp_sysfd(slot), buf, n);
+	return lp_try_readv(op, side, &iov, 1);
+}
+
+/* ---- Writing ---- */
+
+/* -EOPNOTSUPP may mean RWF_NOSIGNAL, which is younger than RWF_NOWAIT: if the call works without
+ * it, it did. */
+static long pwritev2_quiet(struct lp_slot *slot, const struct iovec *iov, int count, int flags)
+{
+	struct os_sigpipe held;
+	long r;
+
+	if (!lp_slot_knows(slot, LP_NO_NOSIGNAL)) {
+		r = os_pwritev2(lp_sysfd(slot), iov, count, -1, flags | RWF_NOSIGNAL);
+		if (r != -EOPNOTSUPP)
+			return r;
+	}
+	os_sigpipe_hold(&held);
+	r = os_pwritev2(lp_sysfd(slot), iov, count, -1, flags);
+	os_sigpipe_drop(&held);
+	if (r != -EOPNOTSUPP)
+		lp_slot_learn(slot, LP_NO_NOSIGNAL);
+	return r;
+}
+
+/* How much a write may hold that was polled first: a pipe says POLLOUT for one free page, a
+ * terminal for less. */
+enum { POLLED_PIPE = 4096, POLLED_OTHER = 256 };
+
+static long writev_polled(struct lp_slot *slot, const struct iovec *iov, int count)
+{
+	size_t most = slot->kind == LP_PIPE ? POLLED_PIPE : POLLED_OTHER;
+	struct iovec first = *iov;
+
+	while (first.iov_len == 0 && --count > 0)
+		first = *++iov;
+	if (first.iov_len > most)
+		first.iov_len = most;
+	return pwritev2_quiet(slot, &first, 1, 0);
+}
+
+long lp_try_writev(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count)
+{
+	struct lp_slot *slot = side->slot;
+	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
+
+	if (slot->kind >= LP_SOCKET)
+		return os_sendmsg(lp_sysfd(slot), &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (slot->kind == LP_FILE)
+		return os_pwritev2(lp_sysfd(slot), iov, count, -1, 0);
+	if (!lp_slot_knows(slot, LP_NO_NOWAIT_WRITE)) {
+		long r = pwritev2_quiet(slot, iov, count, RWF_NOWAIT);
+
+		if (r != -EOPNOTSUPP)
+			return r;
+		lp_slot_learn(slot, LP_NO_NOWAIT_WRITE);
+	}
+	if (must_poll_first(op, side))
+		return -EAGAIN;
+	return writev_polled(slot, iov, count);
+}
+
+long lp_try_write(struct lp_op *op, struct lp_side *side, const void *buf, size_t n)
+{
+	struct lp_slot *slot = side->slot;
+	struct iovec iov = {(void *)(uintptr_t)buf, n};
+
+	if (slot->kind >= LP_SOCKET)
+		return os_sendto(lp_sysfd(slot), buf, n, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+	if (slot->kind == LP_FILE)
+		return os_write(lp_sysfd(slot), buf, n);
+	return lp_try_writev(op, side, &iov, 1);
+}

@@ -1,0 +1,70 @@
+/* Turns: at most one stream read and one stream write run on a handle at a time, the others queue.
+ * Owns the two LOCK bits, the OTHERS bit and the list of waiters. */
+#ifndef LP_TURN_H
+#define LP_TURN_H
+
+#include "fd/slot.h"
+
+/* Somebody in a slot's list, in its own frame: one who queues for a turn, or one who needs no turn
+ * but has to be found by those who change causes. All but `granted` belongs to the list's lock. */
+struct lp_waiter {
+	struct lp_waiter *next, *prev;
+	struct lp_parker *parker;
+	int dirs;      /* whose deadlines and cancels concern it */
+	bool for_turn; /* in the queue for the turn of `dirs`, one direction */
+	os_u32 granted; /* has the turn and is out of the list: stored by the giver under the lock
+	                 * (C1), read by the waiter at S3; seq_cst. The waiter is gone soon after. */
+};
+
+/* Pin and turn in one compare-and-swap. 0; -EAGAIN: has to queue, nothing was done; -EBADF; -EUSERS. */
+OS_INLINE int lp_turn_try(lapse_fd fd, int dir, struct lp_slot **out)
+{
+	const uint64_t must_be_clear = LP_LOCK(dir) | LP_OTHERS | LP_CLOSED | LP_INHERITED;
+	struct lp_slot *slot = lp_slot_find(fd);
+	uint64_t word;
+
+	if (slot == NULL)
+		return -EBADF;
+	*out = slot;
+	word = os_load_u64(&slot->word, OS_RELAXED);
+	do {
+		if ((word & (LP_GENERATION | LP_CLOSED | LP_INHERITED)) != lp_slot_generation(fd))
+			return -EBADF;
+		if ((word & must_be_clear) != 0)
+			return -EAGAIN;
+		if ((word & LP_USERS) == LP_USERS)
+			return -EUSERS;
+	} while (!os_cas_u64(&slot->word, &word, word + LP_LOCK(dir) + 1));
+	return 0;
+}
+
+/* Queue for the turn of an already pinned slot. True: it is ours at once; w is then not in the
+ * list. False: w is, and w->granted will say. */
+bool lp_turn_queue(struct lp_slot *slot, struct lp_waiter *w);
+
+/* Leave the queue with a verdict. True: the turn had come meanwhile, and has to be given. */
+bool lp_turn_quit(struct lp_slot *slot, struct lp_waiter *w);
+
+void lp_turn_pass_on(struct lp_slot *slot, int dir);
+
+/* Give the turn up, to the next in the queue if there is one, and unpin. */
+OS_INLINE void lp_turn_give(struct lp_slot *slot, int dir)
+{
+	uint64_t word = os_load_u64(&slot->word, OS_RELAXED);
+
+	while ((word & (LP_OTHERS | LP_CLOSED)) == 0)
+		if (os_cas_u64(&slot->word, &word, word - LP_LOCK(dir) - 1))
+			return;
+	lp_turn_pass_on(slot, dir);
+	lp_slot_unpin(slot);
+}
+
+/* Be found by those who change causes, without a turn. */
+void lp_waiter_join(struct lp_slot *slot, struct lp_waiter *w);
+void lp_waiter_leave(struct lp_slot *slot, struct lp_waiter *w);
+
+/* C2 and C3 for all who wait in these directions. `when` as for lp_nudge. Needs no pin: on a slot
+ * that is used again it wakes in vain. */
+void lp_slot_nudge(struct lp_slot *slot, int dirs, lapse_time when);
+
+#endif

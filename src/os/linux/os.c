@@ -1,0 +1,123 @@
+/* Linux behind the doors of os.h: the cold ones. Owns the per-thread block and the thread-exit key;
+ * knows nothing of what the library keeps there. */
+#include "os/os.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+_Static_assert(sizeof(void *) == 8 && sizeof(long) == 8, "system calls pass longs");
+_Static_assert(sizeof(off_t) == 8, "offsets are 64 bits");
+_Static_assert(sizeof(struct os_owned) == 16 && _Alignof(struct os_owned) == 16, "one atomic");
+_Static_assert(sizeof(os_u32) == 4 && sizeof(os_u64) == 8 && sizeof(os_ptr) == 8, "no padding");
+
+__thread struct os_self lp_os_self;
+
+int os_clock(clockid_t clock, lapse_time *now)
+{
+	struct timespec ts;
+	long r = os_syscall(SYS_clock_gettime, clock, (long)&ts, 0, 0, 0, 0);
+
+	if (r < 0)
+		return (int)r;
+	if (ts.tv_sec > LAPSE_NEVER / LAPSE_S - 1)
+		*now = LAPSE_NEVER;
+	else
+		*now = (lapse_time)ts.tv_sec * LAPSE_S + ts.tv_nsec;
+	return 0;
+}
+
+/* The key is made by the first thread that asks; made holds key + 2, 0 before and 1 meanwhile. */
+int os_at_thread_exit(void (*fn)(void *), void *arg)
+{
+	static os_u32 made;
+	uint32_t seen = 0;
+	pthread_key_t key;
+
+	if (os_cas_u32(&made, &seen, 1)) {
+		int r = pthread_key_create(&key, fn);
+
+		os_store_u32(&made, r == 0 ? key + 2 : 0, OS_RELEASE);
+		if (r != 0)
+			return -r;
+	}
+	while ((seen = os_load_u32(&made, OS_ACQUIRE)) == 1)
+		(void)os_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	if (seen == 0)
+		return -EAGAIN;
+	return -pthread_setspecific(seen - 2, arg);
+}
+
+int os_thread_id(void)
+{
+	return (int)os_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+int64_t os_timer_slack(void)
+{
+	long r = os_syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0, 0);
+
+	return r < 0 ? 0 : r;
+}
+
+void *os_map(size_t size)
+{
+	long r = os_syscall(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
+	                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return r < 0 && r > -4096 ? NULL : (void *)r;
+}
+
+void os_unmap(void *p, size_t size)
+{
+	(void)os_syscall(SYS_munmap, (long)p, (long)size, 0, 0, 0, 0);
+}
+
+void *os_map_wiped_on_fork(void)
+{
+	size_t size = 4096; /* rounded up to a page by both calls */
+	void *p = os_map(size);
+
+	if (p == NULL)
+		return NULL;
+	if (os_syscall(SYS_madvise, (long)p, (long)size, MADV_WIPEONFORK, 0, 0, 0) < 0) {
+		os_unmap(p, size);
+		return NULL;
+	}
+	return p;
+}
+
+/* The address is this copy's own, the clock and the process id this process's; getrandom may not
+ * have been seeded, or may be forbidden. */
+uint64_t os_random(void)
+{
+	uint64_t r = 0;
+	uint64_t x = (uint64_t)&lp_os_self ^ (uint64_t)os_now() << 20 ^
+	             (uint64_t)os_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+
+	(void)os_syscall(SYS_getrandom, (long)&r, sizeof r, 1 /* GRND_NONBLOCK */, 0, 0, 0);
+	return r ^ x * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+#define SIGPIPE_BIT (UINT64_C(1) << (SIGPIPE - 1))
+
+void os_sigpipe_hold(struct os_sigpipe *s)
+{
+	uint64_t set = SIGPIPE_BIT;
+	uint64_t pending = 0;
+
+	(void)os_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&set, (long)&s->mask, sizeof set, 0, 0);
+	(void)os_syscall(SYS_rt_sigpending, (long)&pending, sizeof pending, 0, 0, 0, 0);
+	s->pending = (pending & SIGPIPE_BIT) != 0;
+}
+
+void os_sigpipe_drop(const struct os_sigpipe *s)
+{
+	uint64_t set = SIGPIPE_BIT;
+	struct timespec none = {0, 0};
+
+	if (!s->pending)
+		(void)os_syscall(SYS_rt_sigtimedwait, (long)&set, 0, (long)&none, sizeof set, 0, 0);
+	(void)os_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&s->mask, 0, sizeof set, 0, 0);
+}

@@ -1,0 +1,221 @@
+/* Parkers: their life, and the protocol of parker.h. Owns their memory: chunks that are linked once
+ * and never unmapped. Knows no handle, no deadline, no verdict. */
+#include "park/parker.h"
+#include "park/fork.h"
+#include "park/lock.h"
+#include "time/time.h"
+
+/* A parker is touched by its sleeper and by those who wake it: a cache line of its own. */
+struct line {
+	_Alignas(64) struct lp_parker parker;
+	char unused[128 - sizeof(struct lp_parker)];
+};
+_Static_assert(sizeof(struct line) == 128, "two lines, no more");
+
+struct chunk {
+	struct line lines[63];
+	_Alignas(64) struct chunk *next; /* written before the chunk is published */
+};
+_Static_assert(sizeof(struct chunk) % 64 == 0, "lines stay aligned");
+
+/* Guards both lists and `used`. */
+static struct lp_lock lock;
+static struct lp_parker *free_list;
+static os_ptr chunks;  /* struct chunk *: the newest; stored with release, read by lp_parker_each */
+static size_t used; /* lines of the newest chunk that were ever given out */
+
+/* A child has one thread, whose parker is still its own but for the eventfd, which the parent would
+ * get to hear; the others' owners are not here. The numbers are let go, not closed: the child may
+ * have closed them itself and have something else there. */
+static void forget_parents(void)
+{
+	struct lp_parker *mine = os_self()->parker;
+
+	os_store_u32(&lock.word, 0, OS_RELAXED);
+	free_list = NULL;
+	for (struct lp_parker *p = lp_parker_each(NULL); p != NULL; p = lp_parker_each(p)) {
+		p->event = -1;
+		os_store_i64(&p->armed, LP_NOBODY, OS_RELAXED);
+		os_store_u32(&p->state, LP_AWAKE, OS_RELAXED);
+		if (p == mine) {
+			os_store_u32(&p->thread, (uint32_t)os_thread_id(), OS_RELAXED);
+			continue;
+		}
+		os_store_u32(&p->thread, 0, OS_RELAXED);
+		p->next_free = free_list;
+		free_list = p;
+	}
+}
+
+struct lp_parker *lp_parker_each(struct lp_parker *last)
+{
+	struct chunk *c = os_load_ptr(&chunks, OS_ACQUIRE);
+	struct line *line = (struct line *)last;
+
+	if (c == NULL)
+		return NULL;
+	if (line == NULL)
+		return &c->lines[0].parker;
+	while (line < c->lines || line >= c->lines + 63)
+		c = c->next;
+	if (++line < c->lines + 63)
+		return &line->parker;
+	return c->next == NULL ? NULL : &c->next->lines[0].parker;
+}
+
+/* Under the lock. */
+static struct lp_parker *take_new(void)
+{
+	struct chunk *c = os_load_ptr(&chunks, OS_RELAXED);
+	struct lp_parker *p;
+
+	if (c == NULL || used == 63) {
+		struct chunk *more = os_map(sizeof *more);
+
+		if (more == NULL)
+			return NULL;
+		for (int i = 0; i < 63; i++) {
+			more->lines[i].parker.event = -1;
+			more->lines[i].parker.armed.v = LP_NOBODY;
+		}
+		more->next = c;
+		os_store_ptr(&chunks, more, OS_RELEASE);
+		c = more;
+		used = 0;
+	}
+	p = &c->lines[used++].parker;
+	return p;
+}
+
+static void give_back(void *arg)
+{
+	struct lp_parker *p = arg;
+
+	lp_fork_check();
+	os_self()->parker = NULL; /* a call in a later destructor takes another, and comes back here */
+	os_store_u32(&p->thread, 0, OS_RELAXED);
+	lp_lock(&lock);
+	p->next_free = free_list;
+	free_list = p;
+	lp_unlock(&lock);
+}
+
+int lp_parker_mine(struct lp_parker **out)
+{
+	struct os_self *self = os_self();
+	struct lp_parker *p;
+	int r;
+
+	lp_fork_check();
+	if ((*out = self->parker) != NULL)
+		return 0;
+	if ((r = lp_fork_start(forget_parents)) < 0)
+		return r;
+	lp_lock(&lock);
+	p = free_list;
+	if (p != NULL)
+		free_list = p->next_free;
+	else
+		p = take_new();
+	lp_unlock(&lock);
+	if (p == NULL)
+		return -ENOMEM;
+	p->slack_ns = os_timer_slack();
+	os_store_u32(&p->thread, (uint32_t)os_thread_id(), OS_RELAXED);
+	*out = self->parker = p;
+	if ((r = os_at_thread_exit(give_back, p)) < 0)
+		give_back(p);
+	return r;
+}
+
+int lp_parker_pollable(struct lp_parker **out)
+{
+	int r = lp_parker_mine(out);
+
+	if (r < 0 || (*out)->event >= 0)
+		return r;
+	r = (int)os_eventfd();
+	if (r < 0)
+		return r;
+	(*out)->event = r;
+	return 0;
+}
+
+void lp_parker_note(struct lp_parker *p, const char *what, uint64_t on)
+{
+	os_store_ptr(&p->what, (void *)(uintptr_t)what, OS_RELAXED);
+	os_store_u64(&p->on, on, OS_RELAXED);
+	os_store_i64(&p->since, os_now_coarse(), OS_RELAXED);
+}
+
+void lp_unpark(struct lp_parker *p)
+{
+	const uint64_t one = 1;
+
+	switch (os_swap_u32(&p->state, LP_NOTIFIED)) {
+	case LP_ASLEEP_FUTEX:
+		os_futex_wake(&p->state);
+		break;
+	case LP_ASLEEP_POLL:
+		(void)os_write(p->event, &one, sizeof one); /* EAGAIN: it is full of them already */
+		break;
+	default: /* it will look */
+		break;
+	}
+}
+
+bool lp_park_begin(struct lp_parker *p, enum lp_parker_state way)
+{
+	uint32_t seen = LP_AWAKE;
+
+	if (os_cas_u32(&p->state, &seen, way))
+		return true;
+	lp_assert(seen == LP_NOTIFIED);
+	(void)os_swap_u32(&p->state, LP_AWAKE);
+	return false;
+}
+
+void lp_park_end(struct lp_parker *p)
+{
+	(void)os_swap_u32(&p->state, LP_AWAKE);
+}
+
+int lp_park_futex(struct lp_parker *p, lapse_time until, void *way)
+{
+	(void)way;
+	if (until != LAPSE_NEVER) {
+		lapse_time now = os_now();
+
+		if (until <= now)
+			return 0;
+		until = lp_time_aim(now, until, p->slack_ns);
+	}
+	if (!lp_park_begin(p, LP_ASLEEP_FUTEX))
+		return 0;
+	(void)os_futex_wait(&p->state, LP_ASLEEP_FUTEX, until);
+	lp_park_end(p);
+	return 0;
+}
+
+int lp_sleep(struct lp_parker *p, lp_look_fn *look, void *ctx, lp_park_fn *park, void *way)
+{
+	lapse_time armed;
+	lapse_time earliest;
+	int r = look(ctx, &armed);
+
+	while (r == 0) {
+		os_store_i64(&p->armed, armed, OS_SEQ_CST); /* S2 */
+		r = look(ctx, &earliest);                   /* S3 */
+		if (r != 0)
+			break;
+		if (earliest < armed) {
+			armed = earliest;
+			continue;
+		}
+		r = park(p, armed, way); /* S4 */
+		if (r == 0)
+			r = look(ctx, &armed);
+	}
+	os_store_i64(&p->armed, LP_NOBODY, OS_RELAXED); /* S5 */
+	return r;
+}

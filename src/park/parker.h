@@ -1,0 +1,106 @@
+/* Parkers: what one thread sleeps on, and the protocol by which whoever changes a cause finds it.
+ * Owns them and their memory, which is never unmapped. Knows no handle, no deadline, no verdict.
+ *
+ *   sleeper                                      whoever changes a cause
+ *   S1 place := me              (once)           C1 change the cause
+ *   S2 armed := earliest deadline in force       C2 p := place
+ *   S3 look at every cause; one holds? -> S5     C3 p.armed == NOBODY? nothing: it will look.
+ *   S4 park until exactly armed, or notified        Not a deadline, or < p.armed? unpark p
+ *      -> S2
+ *   S5 armed := NOBODY
+ *
+ * S1, S2, the loads of S3, C1, C2 and C3 are seq_cst accesses or read-modify-writes, so they stand
+ * in one order S that all threads agree on.
+ *
+ * No change is missed. If C1 comes before S3's load of that cause in S, S3 sees it. Otherwise
+ * S1 < S2 < S3 < C1 < C2 < C3 in S: C2 finds this parker, or one that came to the place later and
+ * whose own S3 then follows C1; and C3 finds this armed, or a later one of the same thread, whose
+ * S3 then follows C1 too. A new deadline that is not below armed needs no wake-up: armed was the
+ * earliest, so the sleeper wakes and looks before it. A deadline that S3 finds below armed is a
+ * cause to go back to S2: the changer may have compared with the armed of S2.
+ * This holds for every cause, provided that C1 changes a word that S3 loads.
+ *
+ * No wake-up is lost. `unpark` swaps state to NOTIFIED; the swap either finds the parker asleep and
+ * wakes it, or makes its next attempt to fall asleep fail. The sleeper takes NOTIFIED back to AWAKE
+ * by a swap that reads what unpark wrote, so its next look sees all that came before the unpark.
+ *
+ * Nothing dangles. A place may be left holding a parker whose thread has gone on to other things,
+ * or ended: it is still a parker, and a wake-up says only: look again. So nobody has to be the one
+ * who wakes, nothing is taken out, and no wake-up has an owner.
+ */
+#ifndef LP_PARKER_H
+#define LP_PARKER_H
+
+#include "os/os.h"
+
+/* armed while awake. Below every deadline, so that one comparison does for both tests of C3. */
+#define LP_NOBODY INT64_MIN
+
+enum lp_parker_state {
+	LP_AWAKE,
+	LP_NOTIFIED,
+	LP_ASLEEP_FUTEX, /* in a futex on `state` */
+	LP_ASLEEP_POLL,  /* in ppoll, with `event` among what it watches */
+};
+
+struct lp_parker {
+	/* Written by the owner alone, seq_cst at S2, relaxed at S5; read by anyone at C3, seq_cst. */
+	os_i64 armed;
+	/* Changed by swaps and compare-and-swaps only: the owner's to fall asleep and wake up, anyone's
+	 * to NOTIFIED. */
+	os_u32 state;
+	/* An eventfd, or -1. Written by the owner while awake; read by those whose swap found
+	 * LP_ASLEEP_POLL, which the owner's compare-and-swap published after it. */
+	int event;
+	int64_t slack_ns; /* by how much the kernel may delay the owner's sleep; the owner's */
+
+	/* For lapse_dump alone: written by the owner before it sleeps, read by anyone; all relaxed,
+	 * since people can bear a line that mixes two moments. */
+	os_ptr what; /* const char *: the operation */
+	os_u64 on;   /* handle, or 0 */
+	os_i64 since;
+	os_u32 thread; /* 0: free */
+
+	struct lp_parker *next_free; /* under the free list's lock */
+};
+
+/* The calling thread's parker, made at first need. 0 or -errno (ENOMEM, EAGAIN). */
+int lp_parker_mine(struct lp_parker **p);
+
+/* The same, able to sleep in ppoll. 0 or -errno (also EMFILE, ENFILE). */
+int lp_parker_pollable(struct lp_parker **p);
+
+/* For lapse_dump: what the caller is about to sleep for, and on which handle. */
+void lp_parker_note(struct lp_parker *p, const char *what, uint64_t on);
+
+/* C3: the cause that was changed is a deadline, now `when`; or, with LP_NOBODY, any other. */
+void lp_unpark(struct lp_parker *p);
+
+OS_INLINE void lp_nudge(struct lp_parker *p, lapse_time when)
+{
+	if (os_load_i64(&p->armed, OS_SEQ_CST) > when)
+		lp_unpark(p);
+}
+
+/* Every cause, looked at. 0: none holds, and *earliest is the earliest deadline in force; > 0: what
+ * was waited for is there; -errno: a verdict. */
+typedef int lp_look_fn(void *ctx, lapse_time *earliest);
+
+/* S4, in one of its ways. Returns > 0 if it knows that what was waited for is there, 0 for "look
+ * again", -errno if it cannot be waited for. */
+typedef int lp_park_fn(struct lp_parker *p, lapse_time until, void *way);
+
+/* S2 to S5. Looks first; sleeps as often as it takes; returns the first result that is not 0. */
+int lp_sleep(struct lp_parker *p, lp_look_fn *look, void *ctx, lp_park_fn *park, void *way);
+
+/* The way for those who wait for nothing that the kernel knows of. `way` is not used. */
+int lp_park_futex(struct lp_parker *p, lapse_time until, void *way);
+
+/* For other ways: begin is false if there was a notification; end takes one that came meanwhile. */
+bool lp_park_begin(struct lp_parker *p, enum lp_parker_state way);
+void lp_park_end(struct lp_parker *p);
+
+/* For lapse_dump: every parker that was ever made, in no order; NULL after the last. */
+struct lp_parker *lp_parker_each(struct lp_parker *last);
+
+#endif

@@ -1,0 +1,43 @@
+/* Scopes: deadlines and cancel switches around whatever the calling thread does. Owns the innermost
+ * pointer and what is shared of a scope; knows no handle. */
+#ifndef LP_SCOPE_H
+#define LP_SCOPE_H
+
+#include "os/os.h"
+
+/* Have the enclosing scopes anything to say? 0 or -errno (ECANCELED before LAPSE_EXPIRED); *earliest
+ * is lowered to the earliest of their deadlines. *now: the clock, or LP_UNREAD and then read here if
+ * a deadline asks for it. The scope that the verdict comes from remembers it. */
+int lp_scope_look(lapse_time *now, lapse_time *earliest);
+
+OS_INLINE bool lp_scope_any(void)
+{
+	return os_self()->scope != NULL;
+}
+
+/* No instant that the clock shows. */
+#define LP_UNREAD INT64_MIN
+
+/* The clock first, then the deadline; and, before it is called passed, the deadline once more: one
+ * that was extended in between had not passed while it was in force. */
+OS_INLINE bool lp_passed(const struct os_owned *deadline, lapse_time *now, lapse_time *earliest)
+{
+	lapse_time seen = os_owned_get(deadline);
+
+	if (seen == LAPSE_NEVER)
+		return false;
+	if (*now == LP_UNREAD)
+		*now = os_now();
+	for (;;) {
+		seen = os_owned_get(deadline);
+		if (seen > *now) {
+			if (seen < *earliest)
+				*earliest = seen;
+			return false;
+		}
+		if (os_owned_get(deadline) == seen)
+			return true;
+	}
+}
+
+#endif
