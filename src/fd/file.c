@@ -154,14 +154,13 @@ static int wait_for_lock(lapse_fd fd, const char *name, lp_try_fn *try, void *ar
 {
 	struct lp_side side;
 	struct lp_op op;
-	lapse_time earliest;
 	long r;
 
 	lp_op_start(&op, &side, name);
 	r = lp_op_pin(&op, fd, BOTH);
 	if (r < 0)
 		return (int)lp_ret(r);
-	r = lp_op_look(&op, &earliest);
+	r = lp_op_look(&op);
 	while (r == 0) {
 		r = try(&op, &side, arg);
 		if (r != -EAGAIN && r != -EINTR)

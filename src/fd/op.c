@@ -19,7 +19,7 @@ static bool canceled(const struct lp_side *side)
 
 /* Counts from the first look that finds a limit: a moment when the operation already waited. The
  * limit is read again before the verdict, as a deadline is. */
-static bool idled(struct lp_op *op, const os_i64 *limit, lapse_time *earliest)
+static bool idled(struct lp_op *op, const os_i64 *limit)
 {
 	int64_t ns = os_load_i64(limit, OS_SEQ_CST);
 
@@ -32,7 +32,7 @@ static bool idled(struct lp_op *op, const os_i64 *limit, lapse_time *earliest)
 			op->idle_from = op->now;
 		end = lp_time_add(op->idle_from, ns);
 		if (end > op->now) {
-			*earliest = lp_time_min(*earliest, end);
+			op->earliest = lp_time_min(op->earliest, end);
 			return false;
 		}
 		if (os_load_i64(limit, OS_SEQ_CST) == ns)
@@ -42,46 +42,54 @@ static bool idled(struct lp_op *op, const os_i64 *limit, lapse_time *earliest)
 	return false;
 }
 
-static bool expired(struct lp_op *op, const struct lp_side *side, lapse_time *earliest)
+static bool expired(struct lp_op *op, const struct lp_side *side)
 {
 	for (int d = 0; d < 2; d++)
 		if ((side->dirs & 1 << d) != 0 &&
-		    (lp_passed(&side->slot->deadline[d], &op->now, earliest) ||
-		     idled(op, &side->slot->idle[d], earliest)))
+		    (lp_passed(&side->slot->deadline[d], &op->now, &op->earliest) ||
+		     idled(op, &side->slot->idle[d])))
 			return true;
 	return false;
 }
 
-int lp_side_look(struct lp_op *op, const struct lp_side *side, lapse_time *earliest)
+int lp_side_look(struct lp_op *op, const struct lp_side *side)
 {
 	if (closed(side))
 		return -EBADF;
 	if (canceled(side))
 		return -ECANCELED;
-	return expired(op, side, earliest) ? -LAPSE_EXPIRED : 0;
+	return expired(op, side) ? -LAPSE_EXPIRED : 0;
 }
 
 /* Closed, canceled, expired, in this order. */
-int lp_op_look(void *ctx, lapse_time *earliest)
+int lp_op_look(struct lp_op *op)
 {
-	struct lp_op *op = ctx;
 	int scope;
 
 	op->now = LP_UNREAD;
-	*earliest = LAPSE_NEVER;
+	op->earliest = LAPSE_NEVER;
 	for (int i = 0; i < op->side_count; i++)
 		if (closed(&op->sides[i]))
 			return -EBADF;
 	for (int i = 0; i < op->side_count; i++)
 		if (canceled(&op->sides[i]))
 			return -ECANCELED;
-	scope = lp_scope_look(&op->now, earliest);
+	scope = lp_scope_look(&op->now, &op->earliest);
 	if (scope == -ECANCELED)
 		return scope;
 	for (int i = 0; i < op->side_count; i++)
-		if (expired(op, &op->sides[i], earliest))
+		if (expired(op, &op->sides[i]))
 			return -LAPSE_EXPIRED;
 	return scope;
+}
+
+int lp_op_look_asleep(void *ctx, lapse_time *earliest)
+{
+	struct lp_op *op = ctx;
+	int r = lp_op_look(op);
+
+	*earliest = op->earliest;
+	return r;
 }
 
 /* ---- Places and turns ---- */
@@ -120,7 +128,7 @@ static int look_queued(void *ctx, lapse_time *earliest)
 
 	if (os_load_u32(&q->waiter->granted, OS_SEQ_CST) != 0)
 		return 1;
-	return lp_op_look(q->op, earliest);
+	return lp_op_look_asleep(q->op, earliest);
 }
 
 /* The last side is pinned and sampled. The earlier ones hold turns: they are found through their
@@ -141,7 +149,7 @@ static int queue_for_turn(struct lp_op *op, struct lp_side *side)
 	lp_op_take_places(op, p);
 	op->side_count++;
 	note(op, p);
-	r = lp_sleep(p, look_queued, &q, lp_park_futex, NULL);
+	r = lp_sleep(p, op->earliest, look_queued, &q, lp_park_futex, NULL);
 	side->has_turn = r > 0 || lp_turn_quit(side->slot, &side->waiter);
 	return r < 0 ? r : 0;
 }
@@ -162,13 +170,12 @@ int lp_op_pin(struct lp_op *op, lapse_fd fd, int dirs)
 
 int lp_op_turn(struct lp_op *op, lapse_fd fd, int dir)
 {
-	lapse_time earliest;
 	int r = lp_op_pin(op, fd, dir);
 
 	if (r == 0)
 		r = queue_for_turn(op, &op->sides[op->side_count - 1]);
 	if (r == 0)
-		r = lp_op_look(op, &earliest);
+		r = lp_op_look(op);
 	if (r < 0)
 		lp_op_end(op);
 	return r;
@@ -212,7 +219,7 @@ int lp_op_wait(struct lp_op *op, const struct lp_side *side, short events)
 		return r;
 	lp_op_take_places(op, p);
 	fds[1] = (struct pollfd){.fd = lp_sysfd(side->slot), .events = events};
-	r = lp_sleep(p, lp_op_look, op, lp_ready_park, &ready);
+	r = lp_sleep(p, op->earliest, lp_op_look_asleep, op, lp_ready_park, &ready);
 	if (r < 0)
 		return r;
 	op->ready = side;
@@ -241,18 +248,16 @@ int lp_op_back_off(struct lp_op *op)
 	if (op->back_off_us < 16000)
 		op->back_off_us = op->back_off_us == 0 ? 500 : op->back_off_us * 2;
 	end = os_now() + op->back_off_us * LAPSE_US;
-	r = lp_sleep(p, lp_op_look, op, park_for, &end);
+	r = lp_sleep(p, op->earliest, lp_op_look_asleep, op, park_for, &end);
 	return r < 0 ? r : 0;
 }
 
 int lp_op_progress(struct lp_op *op)
 {
-	lapse_time earliest;
-
 	op->idle_from = LP_UNREAD;
 	op->back_off_us = 0;
 	op->error_only = false;
-	return lp_op_look(op, &earliest);
+	return lp_op_look(op);
 }
 
 /* ---- The loop ---- */
@@ -279,10 +284,8 @@ void lp_op_saw_dry(struct lp_slot *slot, bool dry)
 long lp_op_until_done(struct lp_op *op, struct lp_side *side, short events, lp_try_fn *try,
                       void *arg, long r)
 {
-	lapse_time earliest;
-
 	while (r == -EAGAIN || r == -EINTR) {
-		int look = r == -EAGAIN ? lp_op_wait(op, side, events) : lp_op_look(op, &earliest);
+		int look = r == -EAGAIN ? lp_op_wait(op, side, events) : lp_op_look(op);
 
 		if (look < 0)
 			return look;
@@ -310,7 +313,6 @@ long lp_op_run_pinned(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, v
 {
 	struct lp_side side;
 	struct lp_op op;
-	lapse_time earliest;
 	long r;
 
 	lp_op_start(&op, &side, name);
@@ -318,7 +320,7 @@ long lp_op_run_pinned(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, v
 	if (r < 0)
 		return lp_ret(r);
 	do {
-		r = lp_op_look(&op, &earliest);
+		r = lp_op_look(&op);
 		if (r == 0)
 			r = try(&op, &side, arg);
 	} while (r == -EINTR);

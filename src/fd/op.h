@@ -22,6 +22,7 @@ struct lp_side {
 struct lp_op {
 	const char *name;
 	lapse_time now;       /* the clock as of this look, or LP_UNREAD */
+	lapse_time earliest;  /* the earliest deadline in force as of the last look */
 	lapse_time idle_from; /* since when no byte has moved, or LP_UNREAD: not waiting yet */
 	unsigned back_off_us; /* of the last wait for no event */
 	bool error_only;      /* the last poll said nothing but POLLERR */
@@ -31,11 +32,13 @@ struct lp_op {
 	struct lp_side *sides;
 };
 
-/* Look at every cause. 0 or -errno; for lp_sleep too. */
-int lp_op_look(void *op, lapse_time *earliest);
+/* Look at every cause: 0 or -errno. */
+int lp_op_look(struct lp_op *op);
+/* The same for lp_sleep. */
+int lp_op_look_asleep(void *op, lapse_time *earliest);
 
-/* One handle's part of it, scopes left out. */
-int lp_side_look(struct lp_op *op, const struct lp_side *side, lapse_time *earliest);
+/* One handle's part of it, scopes left out; lowers op->earliest. */
+int lp_side_look(struct lp_op *op, const struct lp_side *side);
 
 /* Pin, and unpin, a handle that needs no turn. pin: 0 or -errno. */
 int lp_op_pin(struct lp_op *op, lapse_fd fd, int dirs);
@@ -72,6 +75,7 @@ OS_INLINE void lp_op_start(struct lp_op *op, struct lp_side *sides, const char *
 {
 	op->name = name;
 	op->now = LP_UNREAD;
+	op->earliest = LAPSE_NEVER;
 	op->idle_from = LP_UNREAD;
 	op->back_off_us = 0;
 	op->error_only = false;
@@ -92,7 +96,6 @@ OS_INLINE void lp_side_sample(struct lp_side *side)
 OS_INLINE int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir,
                           const char *name)
 {
-	lapse_time earliest;
 	int r;
 
 	lp_op_start(op, side, name);
@@ -107,7 +110,7 @@ OS_INLINE int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, i
 	lp_side_sample(side);
 	if (os_owned_get(&side->slot->deadline[lp_index(dir)]) == LAPSE_NEVER && !lp_scope_any())
 		return 0;
-	r = lp_op_look(op, &earliest);
+	r = lp_op_look(op);
 	if (r < 0)
 		lp_op_end(op);
 	return r;

@@ -54,31 +54,34 @@ static int look_many(void *ctx, lapse_time *earliest)
 	int r;
 
 	m->op.now = LP_UNREAD;
-	*earliest = LAPSE_NEVER;
-	r = lp_scope_look(&m->op.now, earliest);
+	m->op.earliest = LAPSE_NEVER;
+	r = lp_scope_look(&m->op.now, &m->op.earliest);
 	if (r < 0)
 		return r;
 	for (int i = 0; i < m->op.side_count; i++) {
 		size_t entry = m->entry[i];
 
-		r = lp_side_look(&m->op, &m->sides[i], earliest);
+		r = lp_side_look(&m->op, &m->sides[i]);
 		if (r == 0)
 			continue;
 		m->fds[entry].error = -r;
 		m->polled[entry + 1].fd = -1;
 		count++;
 	}
+	*earliest = m->op.earliest;
 	return count;
 }
 
-/* Pins what can be waited for; the rest has its error at once. How many have. */
+/* Pins what can be waited for; the rest has its error at once. Bytes that a splice left behind make
+ * a handle readable whatever poll says. How many have something to say already. */
 static int pin_all(struct many *m)
 {
-	int errors = 0;
+	int told = 0;
 
 	for (size_t i = 0; i < m->count; i++) {
 		struct lapse_pollfd *f = &m->fds[i];
 		int r = lp_op_pin(&m->op, f->fd, f->dirs);
+		const struct lp_slot *slot;
 
 		f->got = 0;
 		f->error = 0;
@@ -89,14 +92,19 @@ static int pin_all(struct many *m)
 		}
 		if (r < 0) {
 			f->error = -r;
-			errors++;
+			told++;
 			continue;
 		}
 		m->entry[m->op.side_count - 1] = i;
-		m->polled[i + 1].fd = lp_sysfd(m->sides[m->op.side_count - 1].slot);
+		slot = m->sides[m->op.side_count - 1].slot;
+		m->polled[i + 1].fd = lp_sysfd(slot);
 		m->polled[i + 1].events = events_of(f->dirs);
+		if ((f->dirs & LAPSE_READ) != 0 && lp_slot_knows(slot, LP_KEPT)) {
+			f->got = LAPSE_READ;
+			told++;
+		}
 	}
-	return errors;
+	return told;
 }
 
 static bool ended(const struct many *m)
@@ -118,13 +126,15 @@ static int collect(struct many *m)
 		if (f->error == 0 && (revents & POLLNVAL) != 0)
 			f->error = EBADF; /* somebody closed the number behind our back */
 		if (f->error == 0)
-			f->got = holds(f->dirs, revents);
+			f->got |= holds(f->dirs, revents);
+		else
+			f->got = 0;
 		told += f->error != 0 || f->got != 0;
 	}
 	return told;
 }
 
-/* Where an entry ended, the others are asked what they have to say meanwhile. */
+/* Where one has something to say already, the others are asked as well, once. */
 static int ask_all(struct many *m)
 {
 	long r;
@@ -147,7 +157,7 @@ static int wait_for_many(struct many *m)
 		r = r < 0 ? r : ask_all(m);
 	} else if ((r = lp_parker_pollable(&p)) == 0) {
 		lp_op_take_places(&m->op, p);
-		r = lp_sleep(p, look_many, m, lp_ready_park, &ready);
+		r = lp_sleep(p, LAPSE_NEVER, look_many, m, lp_ready_park, &ready);
 		if (r > 0 && ended(m))
 			r = ask_all(m);
 	}

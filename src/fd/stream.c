@@ -39,7 +39,7 @@ ssize_t lapse_read(lapse_fd fd, void *buf, size_t n)
 
 	if (r < 0)
 		return lp_ret(r);
-	r = read_some(&op, &side, try_read, &b);
+	r = n == 0 ? 0 : read_some(&op, &side, try_read, &b);
 	lp_op_end(&op);
 	return lp_ret(r);
 }
@@ -166,6 +166,16 @@ static long try_writev(struct lp_op *op, struct lp_side *side, void *arg)
 	return lp_try_writev(op, side, iov, count);
 }
 
+/* A message is one call's: it cannot be put together from several. */
+static long unfit(const struct lp_slot *slot, const struct iovec *iov, int count)
+{
+	if (count < 0)
+		return -EINVAL;
+	if (iov == NULL && count > 0)
+		return -EFAULT;
+	return slot->kind == LP_MESSAGE && count > LP_IOV_MAX ? -EMSGSIZE : 0;
+}
+
 ssize_t lapse_writev(lapse_fd fd, const struct iovec *iov, int count)
 {
 	struct lp_cursor c = {.iov = iov, .count = (size_t)count};
@@ -177,7 +187,7 @@ ssize_t lapse_writev(lapse_fd fd, const struct iovec *iov, int count)
 
 	if (r < 0)
 		return lp_ret(r);
-	error = count < 0 ? -EINVAL : iov == NULL && count > 0 ? -EFAULT : 0;
+	error = unfit(side.slot, iov, count);
 	while (error == 0) {
 		r = try_writev(&op, &side, &c);
 		if (r == -EAGAIN || r == -EINTR)

@@ -32,11 +32,9 @@ long lp_transfer_moved(struct lp_transfer *t, long r)
 
 static long await(struct lp_transfer *t, int side, short events, long r)
 {
-	lapse_time earliest;
-
 	if (r == -EAGAIN)
 		return lp_op_wait(&t->op, &t->sides[side], events);
-	return r == -EINTR ? lp_op_look(&t->op, &earliest) : r;
+	return r == -EINTR ? lp_op_look(&t->op) : r;
 }
 
 long lp_transfer_await_in(struct lp_transfer *t, long r)

@@ -197,24 +197,26 @@ int lp_park_futex(struct lp_parker *p, lapse_time until, void *way)
 	return 0;
 }
 
-int lp_sleep(struct lp_parker *p, lp_look_fn *look, void *ctx, lp_park_fn *park, void *way)
+int lp_sleep(struct lp_parker *p, lapse_time guess, lp_look_fn *look, void *ctx, lp_park_fn *park,
+             void *way)
 {
-	lapse_time armed;
-	lapse_time earliest;
-	int r = look(ctx, &armed);
+	lapse_time armed = guess;
+	int r;
 
-	while (r == 0) {
+	for (;;) {
+		lapse_time earliest;
+
 		os_store_i64(&p->armed, armed, OS_SEQ_CST); /* S2 */
 		r = look(ctx, &earliest);                   /* S3 */
 		if (r != 0)
 			break;
-		if (earliest < armed) {
+		if (earliest != armed) { /* below: a cause; above: it would wake for nothing */
 			armed = earliest;
 			continue;
 		}
 		r = park(p, armed, way); /* S4 */
-		if (r == 0)
-			r = look(ctx, &armed);
+		if (r != 0)
+			break;
 	}
 	os_store_i64(&p->armed, LP_NOBODY, OS_RELAXED); /* S5 */
 	return r;

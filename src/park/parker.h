@@ -90,8 +90,10 @@ typedef int lp_look_fn(void *ctx, lapse_time *earliest);
  * again", -errno if it cannot be waited for. */
 typedef int lp_park_fn(struct lp_parker *p, lapse_time until, void *way);
 
-/* S2 to S5. Looks first; sleeps as often as it takes; returns the first result that is not 0. */
-int lp_sleep(struct lp_parker *p, lp_look_fn *look, void *ctx, lp_park_fn *park, void *way);
+/* S2 to S5: looks, and parks as often as it takes; returns the first result that is not 0. guess: the
+ * earliest deadline as last known, or LAPSE_NEVER; a wrong one costs another look. */
+int lp_sleep(struct lp_parker *p, lapse_time guess, lp_look_fn *look, void *ctx, lp_park_fn *park,
+             void *way);
 
 /* The way for those who wait for nothing that the kernel knows of. `way` is not used. */
 int lp_park_futex(struct lp_parker *p, lapse_time until, void *way);

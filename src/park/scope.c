@@ -73,6 +73,7 @@ static void give_back(struct shared *s)
 {
 	const uint64_t generation = UINT64_C(1) << SLOT_BITS;
 
+	lp_fork_check();
 	os_owned_reset(&s->deadline, 0, LAPSE_NEVER);
 	os_owned_reset(&s->canceled, 0, 0);
 	s->id = (s->id + generation) & (UINT64_MAX >> 1);
