@@ -3,7 +3,8 @@
  *
  * Everything here works from any thread, but not from a signal handler. Unless it says otherwise a
  * call returns what its system call returns, and -1 with errno on failure; none fails with EINTR,
- * and none with EAGAIN unless the caller passed MSG_DONTWAIT. None is a pthread cancellation point.
+ * and none with EAGAIN unless the caller asked not to wait (MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB,
+ * LOCK_NB). None is a pthread cancellation point.
  *
  * Errors that every operation on a handle can give, in the order in which they are looked for:
  *   EBADF          never a handle, closed before or during the call, or inherited across fork
@@ -81,7 +82,8 @@ typedef struct lapse_handle *lapse_fd;
  * LAPSE_NOFD with EBADF, ENOMEM; the descriptor is then still the caller's. */
 lapse_fd lapse_adopt(int sysfd);
 
-/* open(2), with O_CLOEXEC, within the enclosing scopes. */
+/* open(2), with O_CLOEXEC. The enclosing scopes are looked at as it begins; an open that itself
+ * blocks, as of a FIFO without a peer, is not broken off. */
 lapse_fd lapse_open(const char *path, int flags, mode_t mode);
 lapse_fd lapse_openat(int dirfd, const char *path, int flags, mode_t mode);
 
@@ -100,10 +102,12 @@ int lapse_sysfd(lapse_fd fd);
 
 /* Fail every pending operation with EBADF, wait until the last has left, then close(2), whose
  * result this is; a close(2) that was interrupted is EINPROGRESS, the number is gone. Obeys no
- * scope and no deadline. Of two closers one gets EBADF, at once. */
+ * scope and no deadline. Of two closers one gets EBADF, at once. ENOMEM: a thread whose first call
+ * this is cannot be made able to wait; nothing was done. */
 int lapse_close(lapse_fd fd);
 
-/* The same, but the system's number is returned instead of closed, with its flags as they came. */
+/* The same, but the system's number is returned instead of closed, with its flags as they came.
+ * Bytes that a splice left with the handle are lost, as by closing it. */
 int lapse_release(lapse_fd fd);
 
 /* ---- Deadlines ---- */
@@ -183,7 +187,8 @@ int lapse_sendmmsg(lapse_fd fd, struct mmsghdr *msgs, unsigned count, int flags)
 lapse_fd lapse_accept(lapse_fd fd, struct sockaddr *from, socklen_t *from_size);
 
 /* 0 once the peer is there for certain. A unix socket whose backlog is full is waited for. After
- * LAPSE_EXPIRED or ECANCELED it may be called again, and waits for the same attempt. */
+ * LAPSE_EXPIRED or ECANCELED it may be called again, and waits for the same attempt. On a blocking
+ * socket made elsewhere connect(2) itself blocks, and is not broken off. */
 int lapse_connect(lapse_fd fd, const struct sockaddr *to, socklen_t to_size);
 
 int lapse_shutdown(lapse_fd fd, int how);

@@ -53,7 +53,8 @@ lapse_fd lapse_accept(lapse_fd fd, struct sockaddr *from, socklen_t *from_size)
 	}
 	r = lp_slot_take(&a.slot);
 	if (r == 0) {
-		r = lp_op_until_done(&op, &side, POLLIN, try_accept, &a, try_accept(&op, &side, &a));
+		r = lp_op_until_done(&op, &side, POLLIN, try_accept, &a,
+		                     try_accept(&op, &side, &a));
 		if (r < 0)
 			lp_slot_give_back(a.slot);
 		else

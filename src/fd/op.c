@@ -189,7 +189,8 @@ void lp_op_end(struct lp_op *op)
 
 		if (side->has_turn) {
 			if (placed)
-				os_store_ptr(&side->slot->place[lp_index(side->dirs)], NULL, OS_RELAXED);
+				os_store_ptr(&side->slot->place[lp_index(side->dirs)], NULL,
+				             OS_RELAXED);
 			lp_turn_give(side->slot, side->dirs);
 		} else {
 			if (placed)

@@ -172,7 +172,8 @@ int lapse_poll(struct lapse_pollfd *fds, size_t count)
 	struct lp_side sides[FEW];
 	struct pollfd polled[FEW + 1];
 	size_t entry[FEW];
-	struct many m = {.fds = fds, .polled = polled, .count = count, .sides = sides, .entry = entry};
+	struct many m = {
+		.fds = fds, .polled = polled, .count = count, .sides = sides, .entry = entry};
 	size_t each = sizeof *m.sides + sizeof *m.polled + sizeof *m.entry;
 	void *room = NULL;
 	int r;

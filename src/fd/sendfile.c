@@ -98,14 +98,17 @@ static long copy_between(struct lp_transfer *t, off_t *in_offset, off_t *out_off
 
 	while (t->left > 0) {
 		struct iovec iov = {buf, lp_transfer_most(t, sizeof buf)};
-		long r = os_preadv2(lp_transfer_in(t), &iov, 1, in_offset != NULL ? *in_offset : -1, 0);
+		long r = os_preadv2(lp_transfer_in(t), &iov, 1, in_offset != NULL ? *in_offset : -1,
+		                    0);
 
 		if (r <= 0)
 			return r;
 		iov.iov_len = (size_t)r;
-		r = os_pwritev2(lp_transfer_out(t), &iov, 1, out_offset != NULL ? *out_offset : -1, 0);
+		r = os_pwritev2(lp_transfer_out(t), &iov, 1, out_offset != NULL ? *out_offset : -1,
+		                0);
 		if (in_offset == NULL && r < (long)iov.iov_len)
-			(void)os_lseek(lp_transfer_in(t), (r > 0 ? r : 0) - (long)iov.iov_len, SEEK_CUR);
+			(void)os_lseek(lp_transfer_in(t), (r > 0 ? r : 0) - (long)iov.iov_len,
+			               SEEK_CUR);
 		if (r <= 0)
 			return r < 0 ? r : -EIO;
 		if (in_offset != NULL)
@@ -122,8 +125,8 @@ static long copy_between(struct lp_transfer *t, off_t *in_offset, off_t *out_off
 static long copy_range(struct lp_transfer *t, off_t *in_offset, off_t *out_offset)
 {
 	while (t->left > 0) {
-		long r = os_copy_file_range(lp_transfer_in(t), in_offset, lp_transfer_out(t), out_offset,
-		                            lp_transfer_most(t, LP_CHUNK));
+		long r = os_copy_file_range(lp_transfer_in(t), in_offset, lp_transfer_out(t),
+		                            out_offset, lp_transfer_most(t, LP_CHUNK));
 
 		if (r == 0)
 			return 0;

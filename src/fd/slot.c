@@ -12,7 +12,7 @@ static const uint64_t generation_one = UINT64_C(1) << 36;
 
 /* struct lp_slot *, each stored once with release, by who holds the lock; read by anyone. */
 static os_ptr slabs[SLAB_COUNT];
-static os_u64 tag; /* bits 62..52 of every handle; 0 until the first; stored under the lock */
+static os_u64 tag;  /* bits 62..52 of every handle; 0 until the first; stored under the lock */
 static os_u64 seed; /* of the generations that slots start with; likewise */
 
 static struct lp_lock lock; /* guards what follows */

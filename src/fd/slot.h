@@ -48,7 +48,7 @@ enum lp_learnt {
 	LP_NO_NOWAIT_WRITE = 2, /* likewise */
 	LP_NO_NOSIGNAL = 4,     /* no RWF_NOSIGNAL: hold SIGPIPE back around the call */
 	LP_KEPT = 8,            /* `kept` holds bytes; set and cleared under the read lock */
-	LP_OURS = 16,           /* made here and O_NONBLOCK: call first, even without a flag for it */
+	LP_OURS = 16, /* made here and O_NONBLOCK: call first, even without a flag for it */
 };
 
 struct lp_waiter;
@@ -61,22 +61,23 @@ struct lp_slot {
 	/* Deadlines, owned by the handle while it is open, by nobody otherwise. Set by anyone who has
 	 * the handle (C1), without a pin; read at S3. */
 	struct os_owned deadline[2];
-	os_u32 sysfd;     /* the system's number, fixed for a generation */
-	uint32_t index;   /* this slot's own number, fixed for ever */
-	os_u32 learnt;    /* enum lp_learnt */
-	uint8_t kind;     /* enum lp_kind, fixed for a generation */
-	uint8_t dry;      /* how surely a read has to wait first: op.c; the read lock's holder's */
+	os_u32 sysfd;   /* the system's number, fixed for a generation */
+	uint32_t index; /* this slot's own number, fixed for ever */
+	os_u32 learnt;  /* enum lp_learnt */
+	uint8_t kind;   /* enum lp_kind, fixed for a generation */
+	uint8_t dry;    /* how surely a read has to wait first: op.c; the read lock's holder's */
 
 	/* Who sleeps with the direction's turn. Stored by the lock's holder: itself at S1, NULL as it
 	 * leaves; read at C2. */
 	_Alignas(64) os_ptr place[2];
 	/* Idle limits in ns, 0 for none. Stored by lapse_set_idle (C1), read at S3; seq_cst. */
 	os_i64 idle[2];
-	os_ptr closer;           /* the closer's place; stored by it at S1, read by leavers at C2 */
-	struct lp_waiter *list;  /* the last of a ring of waiters in order of arrival; under `lock` */
+	os_ptr closer; /* the closer's place; stored by it at S1, read by leavers at C2 */
+	struct lp_waiter
+		*list; /* the last of a ring of waiters in order of arrival; under `lock` */
 	struct lp_lock lock;
-	int kept[2];             /* a pipe's two ends, if LP_KEPT; the read lock's holder's */
-	uint32_t next_free;      /* under the free list's lock */
+	int kept[2];        /* a pipe's two ends, if LP_KEPT; the read lock's holder's */
+	uint32_t next_free; /* under the free list's lock */
 };
 
 OS_INLINE int lp_index(int dir)

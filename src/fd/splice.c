@@ -19,7 +19,8 @@ static long straight(struct lp_transfer *t)
 {
 	while (t->left > 0) {
 		long r = os_splice(lp_transfer_in(t), NULL, lp_transfer_out(t),
-		                   lp_transfer_most(t, LP_CHUNK), SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+		                   lp_transfer_most(t, LP_CHUNK),
+		                   SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 
 		if (r == 0)
 			return 0;
@@ -65,8 +66,8 @@ static long pipe_open(struct pipe *p, struct lp_slot *in)
 /* A file can be told to begin there again; others cannot, and keep the pipe. */
 static void pipe_done(struct pipe *p, struct lp_slot *in)
 {
-	if (p->held > 0 && (in->kind != LP_FILE ||
-	                    os_lseek(lp_sysfd(in), -(off_t)p->held, SEEK_CUR) < 0)) {
+	if (p->held > 0 &&
+	    (in->kind != LP_FILE || os_lseek(lp_sysfd(in), -(off_t)p->held, SEEK_CUR) < 0)) {
 		lp_kept_put(in, p->fds);
 		return;
 	}

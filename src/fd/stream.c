@@ -123,7 +123,9 @@ static long write_all(struct lp_op *op, struct lp_side *side, struct block *b, l
 		*error = r < 0 ? r : 0;
 		if (r < 0 || b->n == 0)
 			return total;
-		*error = r == 0 ? -EIO : lp_op_progress(op); /* 0: it takes no more, and will not say why */
+		*error = r == 0 ? -EIO
+		                : lp_op_progress(
+					  op); /* 0: it takes no more, and will not say why */
 		if (*error < 0)
 			return total;
 	}

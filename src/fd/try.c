@@ -136,7 +136,8 @@ static long writev_polled(struct lp_slot *slot, const struct iovec *iov, int cou
 long lp_try_writev(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count)
 {
 	struct lp_slot *slot = side->slot;
-	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
+	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov,
+	                     .msg_iovlen = (size_t)count};
 
 	if (slot->kind >= LP_SOCKET)
 		return os_sendmsg(lp_sysfd(slot), &msg, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -10,8 +10,8 @@
 struct lp_waiter {
 	struct lp_waiter *next, *prev;
 	struct lp_parker *parker;
-	int dirs;      /* whose deadlines and cancels concern it */
-	bool for_turn; /* in the queue for the turn of `dirs`, one direction */
+	int dirs;       /* whose deadlines and cancels concern it */
+	bool for_turn;  /* in the queue for the turn of `dirs`, one direction */
 	os_u32 granted; /* has the turn and is out of the list: stored by the giver under the lock
 	                 * (C1), read by the waiter at S3; seq_cst. The waiter is gone soon after. */
 };

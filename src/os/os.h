@@ -89,7 +89,7 @@ int os_clock(clockid_t clock, lapse_time *now);
 
 /* What the library keeps for each thread. Zero at birth. */
 struct os_self {
-	struct lp_parker *parker; /* owned by park/parker.c */
+	struct lp_parker *parker;  /* owned by park/parker.c */
 	struct lapse_scope *scope; /* the innermost; owned by park/scope.c */
 };
 OS_INLINE struct os_self *os_self(void);

@@ -21,8 +21,8 @@ _Static_assert(sizeof(struct chunk) % 64 == 0, "lines stay aligned");
 /* Guards both lists and `used`. */
 static struct lp_lock lock;
 static struct lp_parker *free_list;
-static os_ptr chunks;  /* struct chunk *: the newest; stored with release, read by lp_parker_each */
-static size_t used; /* lines of the newest chunk that were ever given out */
+static os_ptr chunks; /* struct chunk *: the newest; stored with release, read by lp_parker_each */
+static size_t used;   /* lines of the newest chunk that were ever given out */
 
 /* A child has one thread, whose parker is still its own but for the eventfd, which the parent would
  * get to hear; the others' owners are not here. The numbers are let go, not closed: the child may
@@ -92,7 +92,8 @@ static void give_back(void *arg)
 	struct lp_parker *p = arg;
 
 	lp_fork_check();
-	os_self()->parker = NULL; /* a call in a later destructor takes another, and comes back here */
+	os_self()->parker =
+		NULL; /* a call in a later destructor takes another, and comes back here */
 	os_store_u32(&p->thread, 0, OS_RELAXED);
 	lp_lock(&lock);
 	p->next_free = free_list;

@@ -107,7 +107,8 @@ void os_sigpipe_hold(struct os_sigpipe *s)
 	uint64_t set = SIGPIPE_BIT;
 	uint64_t pending = 0;
 
-	(void)os_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&set, (long)&s->mask, sizeof set, 0, 0);
+	(void)os_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&set, (long)&s->mask, sizeof set, 0,
+	                 0);
 	(void)os_syscall(SYS_rt_sigpending, (long)&pending, sizeof pending, 0, 0, 0, 0);
 	s->pending = (pending & SIGPIPE_BIT) != 0;
 }

@@ -341,8 +341,8 @@ OS_INLINE long os_poll(struct pollfd *fds, size_t count, lapse_time now, lapse_t
 {
 	struct timespec ts = os_timespec(until > now ? until - now : 0);
 
-	return os_syscall(SYS_ppoll, (long)fds, (long)count,
-	                  until == LAPSE_NEVER ? 0 : (long)&ts, 0, 0, 0);
+	return os_syscall(SYS_ppoll, (long)fds, (long)count, until == LAPSE_NEVER ? 0 : (long)&ts,
+	                  0, 0, 0);
 }
 
 #endif
