@@ -196,7 +196,8 @@ int lapse_shutdown(lapse_fd fd, int how);
 /* ---- From handle to handle ---- */
 
 /* Each moves n bytes or up to the end of the source, by the earlier of the read deadline of in and
- * the write deadline of out; zero copy where the kernel can. A short count has errno as for write.
+ * the write deadline of out; zero copy where the kernel can. A short count has errno as for write;
+ * at the end of the source errno stays as it was.
  * lapse_splice goes through a pipe of its own where neither end is one; bytes that out did not take
  * are kept with in, and the next read of in begins with them. */
 ssize_t lapse_sendfile(lapse_fd out, lapse_fd in, off_t *offset, size_t n);
