@@ -26,16 +26,29 @@ static bool died_before(long error)
 	}
 }
 
-/* A listener made elsewhere may be in blocking mode, and accept has no flag for that: it is polled
- * first, and waits if another process took the connection meanwhile. */
+/* accept has no flag to keep it from waiting: the description's own mode does, if others have left
+ * it so. What cannot accept at all says so without waiting. Otherwise it is polled first, and waits
+ * if another process took the connection meanwhile. */
+static bool would_wait(int sysfd)
+{
+	int listens = 0;
+	socklen_t size = sizeof listens;
+	long flags = os_fcntl(sysfd, F_GETFL, NULL);
+
+	return flags >= 0 && (flags & O_NONBLOCK) == 0 &&
+	       os_getsockopt(sysfd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
+	       listens != 0;
+}
+
 static long try_accept(struct lp_op *op, struct lp_side *side, void *arg)
 {
 	struct incoming *a = arg;
+	int sysfd = lp_sysfd(side->slot);
 	long r;
 
-	if (!lp_slot_knows(side->slot, LP_OURS) && !lp_op_take_ready(op, side))
+	if (!lp_op_take_ready(op, side) && would_wait(sysfd))
 		return -EAGAIN;
-	r = os_accept4(lp_sysfd(side->slot), a->from, a->from_size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	r = os_accept4(sysfd, a->from, a->from_size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	return died_before(r) ? -EAGAIN : r;
 }
 
@@ -58,7 +71,7 @@ lapse_fd lapse_accept(lapse_fd fd, struct sockaddr *from, socklen_t *from_size)
 		if (r < 0)
 			lp_slot_give_back(a.slot);
 		else
-			accepted = lp_slot_open(a.slot, (int)r, side.slot->kind, LP_OURS);
+			accepted = lp_slot_open(a.slot, (int)r, side.slot->kind);
 	}
 	lp_op_end(&op);
 	(void)lp_ret(r);

@@ -50,18 +50,18 @@ lapse_fd lapse_adopt(int sysfd)
 
 	if (r == 0)
 		r = lp_slot_take(&slot);
-	return r < 0 ? failed(r) : lp_slot_open(slot, sysfd, kind, 0);
+	return r < 0 ? failed(r) : lp_slot_open(slot, sysfd, kind);
 }
 
 /* A new descriptor into a slot that was taken before. Closed again if it cannot be told what it
  * is. */
-static lapse_fd adopt_new(struct lp_slot *slot, long sysfd, uint32_t learnt)
+static lapse_fd adopt_new(struct lp_slot *slot, long sysfd)
 {
 	enum lp_kind kind;
 	long r = sysfd < 0 ? sysfd : kind_of((int)sysfd, &kind);
 
 	if (r == 0)
-		return lp_slot_open(slot, (int)sysfd, kind, learnt);
+		return lp_slot_open(slot, (int)sysfd, kind);
 	if (sysfd >= 0)
 		(void)os_close((int)sysfd);
 	lp_slot_give_back(slot);
@@ -83,7 +83,7 @@ lapse_fd lapse_openat(int dirfd, const char *path, int flags, mode_t mode)
 		if (r == 0)
 			r = os_openat(dirfd, path, flags | O_CLOEXEC, mode);
 	} while (r == -EINTR);
-	return adopt_new(slot, r, 0);
+	return adopt_new(slot, r);
 }
 
 lapse_fd lapse_open(const char *path, int flags, mode_t mode)
@@ -100,7 +100,7 @@ lapse_fd lapse_socket(int domain, int type, int protocol)
 		return failed(r);
 	r = os_socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 	if (r >= 0)
-		return lp_slot_open(slot, (int)r, kind_of_socket(type), LP_OURS);
+		return lp_slot_open(slot, (int)r, kind_of_socket(type));
 	lp_slot_give_back(slot);
 	return failed(r);
 }
@@ -120,8 +120,7 @@ lapse_fd lapse_dup(lapse_fd fd)
 		if (r < 0)
 			lp_slot_give_back(slot);
 		else
-			made = lp_slot_open(slot, (int)r, from->kind,
-			                    os_load_u32(&from->learnt, OS_RELAXED) & ~LP_KEPT);
+			made = lp_slot_open(slot, (int)r, from->kind);
 	}
 	lp_slot_unpin(from);
 	(void)lp_ret(r);
@@ -152,7 +151,7 @@ static int open_pair(struct pair *p, long r, enum lp_kind kind, lapse_fd ends[2]
 		if (r < 0)
 			lp_slot_give_back(p->slots[i]);
 		else
-			ends[i] = lp_slot_open(p->slots[i], p->fds[i], kind, 0);
+			ends[i] = lp_slot_open(p->slots[i], p->fds[i], kind);
 	return (int)lp_ret(r);
 }
 

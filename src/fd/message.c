@@ -19,17 +19,16 @@ static long until_done(struct lp_op *op, struct lp_side *side, short events, int
 
 /* ---- Receiving ---- */
 
-/* Bytes that a splice left behind are a stream's and come without address or control data. They are
- * in a pipe, which cannot be peeked into. */
+/* Bytes that a splice left behind are a stream's and come without address or control data. */
 static bool take_kept(struct lp_slot *slot, const struct iovec *iov, size_t count, int flags,
                       long *r)
 {
+	int most = (int)(count < LP_IOV_MAX ? count : LP_IOV_MAX);
+
 	if (!lp_slot_knows(slot, LP_KEPT) || (flags & (MSG_ERRQUEUE | MSG_OOB)) != 0)
 		return false;
-	if ((flags & MSG_PEEK) != 0)
-		*r = -EOPNOTSUPP;
-	else
-		*r = lp_kept_readv(slot, iov, (int)(count < LP_IOV_MAX ? count : LP_IOV_MAX));
+	*r = (flags & MSG_PEEK) != 0 ? lp_kept_peekv(slot, iov, most)
+	                             : lp_kept_readv(slot, iov, most);
 	return *r != -EAGAIN;
 }
 

@@ -104,9 +104,12 @@ static void note(const struct lp_op *op, struct lp_parker *p)
 void lp_op_take_places(struct lp_op *op, struct lp_parker *p)
 {
 	note(op, p);
-	for (; op->placed_count < op->side_count; op->placed_count++) {
-		struct lp_side *side = &op->sides[op->placed_count];
+	for (int i = 0; i < op->side_count; i++) {
+		struct lp_side *side = &op->sides[i];
 
+		if (side->placed)
+			continue;
+		side->placed = true;
 		if (side->has_turn) {
 			os_store_ptr(&side->slot->place[lp_index(side->dirs)], p, OS_SEQ_CST);
 		} else {
@@ -115,6 +118,18 @@ void lp_op_take_places(struct lp_op *op, struct lp_parker *p)
 			lp_waiter_join(side->slot, &side->waiter);
 		}
 	}
+}
+
+/* The other half: out of the place, while the turn is still ours, or out of the list. */
+static void leave_place(struct lp_side *side)
+{
+	if (!side->placed)
+		return;
+	side->placed = false;
+	if (side->has_turn)
+		os_store_ptr(&side->slot->place[lp_index(side->dirs)], NULL, OS_RELAXED);
+	else
+		lp_waiter_leave(side->slot, &side->waiter);
 }
 
 struct queued {
@@ -131,9 +146,7 @@ static int look_queued(void *ctx, lapse_time *earliest)
 	return lp_op_look_asleep(q->op, earliest);
 }
 
-/* The last side is pinned and sampled. The earlier ones hold turns: they are found through their
- * places while this one queues. */
-static int queue_for_turn(struct lp_op *op, struct lp_side *side)
+int lp_op_turn(struct lp_op *op, struct lp_side *side)
 {
 	struct queued q = {op, &side->waiter};
 	struct lp_parker *p;
@@ -141,17 +154,17 @@ static int queue_for_turn(struct lp_op *op, struct lp_side *side)
 
 	if (r < 0)
 		return r;
+	leave_place(side); /* it was in the list as one who needs no turn; now as one who does */
 	side->waiter = (struct lp_waiter){.parker = p, .dirs = side->dirs, .for_turn = true};
 	side->has_turn = lp_turn_queue(side->slot, &side->waiter);
 	if (side->has_turn)
-		return 0;
-	op->side_count--;
+		return lp_op_look(op);
+	side->placed = true;
 	lp_op_take_places(op, p);
-	op->side_count++;
-	note(op, p);
 	r = lp_sleep(p, op->earliest, look_queued, &q, lp_park_futex, NULL);
+	side->placed = false;
 	side->has_turn = r > 0 || lp_turn_quit(side->slot, &side->waiter);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : lp_op_look(op);
 }
 
 int lp_op_pin(struct lp_op *op, lapse_fd fd, int dirs)
@@ -164,18 +177,17 @@ int lp_op_pin(struct lp_op *op, lapse_fd fd, int dirs)
 	op->side_count++;
 	side->dirs = dirs;
 	side->has_turn = false;
+	side->placed = false;
 	lp_side_sample(side);
 	return 0;
 }
 
-int lp_op_turn(struct lp_op *op, lapse_fd fd, int dir)
+int lp_op_begin_queued(struct lp_op *op, lapse_fd fd, int dir)
 {
 	int r = lp_op_pin(op, fd, dir);
 
 	if (r == 0)
-		r = queue_for_turn(op, &op->sides[op->side_count - 1]);
-	if (r == 0)
-		r = lp_op_look(op);
+		r = lp_op_turn(op, &op->sides[0]);
 	if (r < 0)
 		lp_op_end(op);
 	return r;
@@ -185,18 +197,12 @@ void lp_op_end(struct lp_op *op)
 {
 	for (int i = op->side_count - 1; i >= 0; i--) {
 		struct lp_side *side = &op->sides[i];
-		bool placed = i < op->placed_count;
 
-		if (side->has_turn) {
-			if (placed)
-				os_store_ptr(&side->slot->place[lp_index(side->dirs)], NULL,
-				             OS_RELAXED);
+		leave_place(side);
+		if (side->has_turn)
 			lp_turn_give(side->slot, side->dirs);
-		} else {
-			if (placed)
-				lp_waiter_leave(side->slot, &side->waiter);
+		else
 			lp_slot_unpin(side->slot);
-		}
 	}
 }
 
@@ -211,8 +217,8 @@ int lp_op_wait(struct lp_op *op, const struct lp_side *side, short events)
 
 	/* POLLERR for something that is not ours to fetch, such as the error queue, would have it
 	 * spin: ppoll cannot be told to leave it out. */
-	if (op->error_only) {
-		op->error_only = false;
+	if (op->revents == POLLERR) {
+		op->revents = 0;
 		return lp_op_back_off(op);
 	}
 	r = lp_parker_pollable(&p);
@@ -224,7 +230,7 @@ int lp_op_wait(struct lp_op *op, const struct lp_side *side, short events)
 	if (r < 0)
 		return r;
 	op->ready = side;
-	op->error_only = fds[1].revents == POLLERR;
+	op->revents = fds[1].revents;
 	return 0;
 }
 
@@ -257,7 +263,7 @@ int lp_op_progress(struct lp_op *op)
 {
 	op->idle_from = LP_UNREAD;
 	op->back_off_us = 0;
-	op->error_only = false;
+	op->revents = 0;
 	return lp_op_look(op);
 }
 

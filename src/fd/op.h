@@ -15,6 +15,7 @@ struct lp_side {
 	struct lp_slot *slot;    /* pinned */
 	int dirs;                /* whose deadlines, idle limits and cancels govern it */
 	bool has_turn;           /* of `dirs`, one direction; else it is found through `waiter` */
+	bool placed;             /* the place, or the list, holds our parker */
 	uint32_t cancel_then[2]; /* the epochs before the first check */
 	struct lp_waiter waiter; /* in the slot's list while it queues, or sleeps without a turn */
 };
@@ -25,10 +26,9 @@ struct lp_op {
 	lapse_time earliest;  /* the earliest deadline in force as of the last look */
 	lapse_time idle_from; /* since when no byte has moved, or LP_UNREAD: not waiting yet */
 	unsigned back_off_us; /* of the last wait for no event */
-	bool error_only;      /* the last poll said nothing but POLLERR */
+	short revents;        /* what the last poll said */
 	const struct lp_side *ready; /* the last poll said so, and nothing was tried since */
 	int side_count;
-	int placed_count; /* of the first sides, the places hold our parker */
 	struct lp_side *sides;
 };
 
@@ -40,12 +40,12 @@ int lp_op_look_asleep(void *op, lapse_time *earliest);
 /* One handle's part of it, scopes left out; lowers op->earliest. */
 int lp_side_look(struct lp_op *op, const struct lp_side *side);
 
-/* Pin, and unpin, a handle that needs no turn. pin: 0 or -errno. */
+/* Pin a handle as the next side. 0 or -errno, and the sides before it are as they were. */
 int lp_op_pin(struct lp_op *op, lapse_fd fd, int dirs);
 
-/* A turn: pin, queue, look. Reading sides first, then nobody waits in a circle. 0, or -errno and
- * the operation is over. */
-int lp_op_turn(struct lp_op *op, lapse_fd fd, int dir);
+/* Queue for the turn of a pinned side; meanwhile all sides are looked at. Reading sides first, then
+ * nobody waits in a circle. 0 or -errno. */
+int lp_op_turn(struct lp_op *op, struct lp_side *side);
 
 /* Leave every list and place, give every turn up, unpin every side. */
 void lp_op_end(struct lp_op *op);
@@ -78,10 +78,9 @@ OS_INLINE void lp_op_start(struct lp_op *op, struct lp_side *sides, const char *
 	op->earliest = LAPSE_NEVER;
 	op->idle_from = LP_UNREAD;
 	op->back_off_us = 0;
-	op->error_only = false;
+	op->revents = 0;
 	op->ready = NULL;
 	op->side_count = 0;
-	op->placed_count = 0;
 	op->sides = sides;
 }
 
@@ -91,8 +90,11 @@ OS_INLINE void lp_side_sample(struct lp_side *side)
 	side->cancel_then[1] = os_load_u32(&side->slot->cancel[1], OS_SEQ_CST);
 }
 
+/* lp_op_begin's other way: somebody has the turn, or waits. */
+int lp_op_begin_queued(struct lp_op *op, lapse_fd fd, int dir);
+
 /* The usual one: one handle, one direction. The way without a queue, a deadline or a scope is all
- * here: one compare-and-swap in, one out, no clock. */
+ * here: one compare-and-swap in, one out, no clock. 0, or -errno and it is over. */
 OS_INLINE int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir,
                           const char *name)
 {
@@ -101,12 +103,13 @@ OS_INLINE int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, i
 	lp_op_start(op, side, name);
 	r = lp_turn_try(fd, dir, &side->slot);
 	if (r == -EAGAIN)
-		return lp_op_turn(op, fd, dir);
+		return lp_op_begin_queued(op, fd, dir);
 	if (r < 0)
 		return r;
 	op->side_count = 1;
 	side->dirs = dir;
 	side->has_turn = true;
+	side->placed = false;
 	lp_side_sample(side);
 	if (os_owned_get(&side->slot->deadline[lp_index(dir)]) == LAPSE_NEVER && !lp_scope_any())
 		return 0;

@@ -26,13 +26,39 @@ static bool directions(int dirs)
 	return dirs > 0 && dirs <= (LAPSE_READ | LAPSE_WRITE);
 }
 
+/* Bytes that a splice left behind make a handle readable, whatever poll says. */
+static int holds_kept(const struct lp_slot *slot, int dirs)
+{
+	return lp_slot_knows(slot, LP_KEPT) ? dirs & LAPSE_READ : 0;
+}
+
+static long wait_for_one(struct lp_op *op, struct lp_side *side)
+{
+	int got = holds_kept(side->slot, side->dirs);
+	int r;
+
+	if (!directions(side->dirs))
+		return -EINVAL;
+	r = got != 0 ? lp_op_look(op) : lp_op_wait(op, side, events_of(side->dirs));
+	if (r < 0)
+		return r;
+	if ((op->revents & POLLNVAL) != 0)
+		return -EBADF; /* somebody closed the number behind our back */
+	return got != 0 ? got : holds(side->dirs, op->revents);
+}
+
 int lapse_wait(lapse_fd fd, int dirs)
 {
-	struct lapse_pollfd one = {.fd = fd, .dirs = dirs};
+	struct lp_side side;
+	struct lp_op op;
+	long r;
 
-	if (lapse_poll(&one, 1) < 0)
-		return -1;
-	return one.error != 0 ? (int)lp_ret(-one.error) : one.got;
+	lp_op_start(&op, &side, "wait");
+	r = lp_op_pin(&op, fd, dirs);
+	if (r == 0)
+		r = wait_for_one(&op, &side);
+	lp_op_end(&op);
+	return (int)lp_ret(r);
 }
 
 /* ---- Many ---- */
@@ -72,8 +98,8 @@ static int look_many(void *ctx, lapse_time *earliest)
 	return count;
 }
 
-/* Pins what can be waited for; the rest has its error at once. Bytes that a splice left behind make
- * a handle readable whatever poll says. How many have something to say already. */
+/* Pins what can be waited for; the rest has its error at once. How many have something to say
+ * already. */
 static int pin_all(struct many *m)
 {
 	int told = 0;
@@ -99,10 +125,8 @@ static int pin_all(struct many *m)
 		slot = m->sides[m->op.side_count - 1].slot;
 		m->polled[i + 1].fd = lp_sysfd(slot);
 		m->polled[i + 1].events = events_of(f->dirs);
-		if ((f->dirs & LAPSE_READ) != 0 && lp_slot_knows(slot, LP_KEPT)) {
-			f->got = LAPSE_READ;
-			told++;
-		}
+		f->got = holds_kept(slot, f->dirs);
+		told += f->got != 0;
 	}
 	return told;
 }

@@ -74,7 +74,7 @@ static long send_from(struct lp_transfer *t, off_t *offset)
 		return offset != NULL ? -ESPIPE : lp_transfer_splice(t);
 	if (offset != NULL && *offset < 0)
 		return -EINVAL;
-	if (lp_transfer_splices(t->sides[1].slot))
+	if (t->out_splices)
 		r = zero_copy(t, offset);
 	return r == -EINVAL && t->total == 0 ? copy(t, offset) : r;
 }

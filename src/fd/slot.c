@@ -191,7 +191,7 @@ int lp_slot_take(struct lp_slot **out)
 	return r;
 }
 
-lapse_fd lp_slot_open(struct lp_slot *slot, int sysfd, enum lp_kind kind, uint32_t learnt)
+lapse_fd lp_slot_open(struct lp_slot *slot, int sysfd, enum lp_kind kind)
 {
 	lapse_fd fd = lp_slot_handle(slot);
 	uint64_t word = os_load_u64(&slot->word, OS_RELAXED);
@@ -200,7 +200,7 @@ lapse_fd lp_slot_open(struct lp_slot *slot, int sysfd, enum lp_kind kind, uint32
 	os_store_u32(&slot->sysfd, (uint32_t)sysfd, OS_RELAXED);
 	slot->kind = (uint8_t)kind;
 	slot->dry = 0;
-	os_store_u32(&slot->learnt, learnt, OS_RELAXED);
+	os_store_u32(&slot->learnt, 0, OS_RELAXED);
 	os_store_i64(&slot->idle[0], 0, OS_RELAXED);
 	os_store_i64(&slot->idle[1], 0, OS_RELAXED);
 	os_store_ptr(&slot->closer, NULL, OS_RELAXED);

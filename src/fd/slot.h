@@ -48,7 +48,6 @@ enum lp_learnt {
 	LP_NO_NOWAIT_WRITE = 2, /* likewise */
 	LP_NO_NOSIGNAL = 4,     /* no RWF_NOSIGNAL: hold SIGPIPE back around the call */
 	LP_KEPT = 8,            /* `kept` holds bytes; set and cleared under the read lock */
-	LP_OURS = 16, /* made here and O_NONBLOCK: call first, even without a flag for it */
 };
 
 struct lp_waiter;
@@ -109,7 +108,7 @@ void lp_slot_unpin(struct lp_slot *slot);
 
 /* A slot for a new descriptor: nobody knows it yet. open gives the handle. 0 or -ENOMEM. */
 int lp_slot_take(struct lp_slot **slot);
-lapse_fd lp_slot_open(struct lp_slot *slot, int sysfd, enum lp_kind kind, uint32_t learnt);
+lapse_fd lp_slot_open(struct lp_slot *slot, int sysfd, enum lp_kind kind);
 /* The slot goes back: never opened, or closed with nobody left in it. */
 void lp_slot_give_back(struct lp_slot *slot);
 

@@ -10,8 +10,8 @@ static bool is_straight(const struct lp_transfer *t)
 	const struct lp_slot *in = t->sides[0].slot;
 	const struct lp_slot *out = t->sides[1].slot;
 
-	return (in->kind == LP_PIPE || out->kind == LP_PIPE) && lp_transfer_splices(in) &&
-	       lp_transfer_splices(out) && !lp_slot_knows(in, LP_KEPT);
+	return (in->kind == LP_PIPE || out->kind == LP_PIPE) && t->in_splices && t->out_splices &&
+	       !lp_slot_knows(in, LP_KEPT);
 }
 
 /* -EAGAIN does not say which end was not ready: both are waited for in turn. */
@@ -82,7 +82,7 @@ static long fill(struct lp_transfer *t, struct pipe *p)
 	char buf[COPY];
 	long r = -EINVAL;
 
-	if (lp_transfer_splices(in->slot))
+	if (t->in_splices)
 		r = os_splice(lp_sysfd(in->slot), NULL, p->fds[1], lp_transfer_most(t, p->capacity),
 		              SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 	if (r == -EINVAL) {
@@ -188,7 +188,7 @@ long lp_transfer_splice(struct lp_transfer *t)
 	r = pipe_open(&p, in);
 	if (r < 0)
 		return r;
-	r = lp_transfer_splices(t->sides[1].slot) ? through_pipe(t, &p) : -EINVAL;
+	r = t->out_splices ? through_pipe(t, &p) : -EINVAL;
 	if (r == -EINVAL)
 		r = through_buffer(t, &p);
 	pipe_done(&p, in);

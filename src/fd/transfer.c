@@ -1,6 +1,19 @@
 /* What the moves from handle to handle share. Owns nothing. */
 #include "fd/transfer.h"
 
+/* Splice takes no flag for the end that is not the pipe: only the description's own mode keeps it
+ * from waiting. Others may have changed it, so it is asked for each time. */
+static bool may_splice(const struct lp_slot *slot)
+{
+	long flags;
+
+	if (slot->kind != LP_SOCKET)
+		return slot->kind == LP_PIPE || slot->kind == LP_FILE;
+	flags = os_fcntl(lp_sysfd(slot), F_GETFL, NULL);
+	return flags >= 0 && (flags & O_NONBLOCK) != 0;
+}
+
+/* Both are pinned before the first turn: from then on either handle may end it. */
 int lp_transfer_begin(struct lp_transfer *t, lapse_fd out, lapse_fd in, size_t n, const char *name)
 {
 	int r;
@@ -8,12 +21,19 @@ int lp_transfer_begin(struct lp_transfer *t, lapse_fd out, lapse_fd in, size_t n
 	lp_op_start(&t->op, t->sides, name);
 	t->left = n < SSIZE_MAX ? n : SSIZE_MAX;
 	t->total = 0;
-	r = lp_op_turn(&t->op, in, LAPSE_READ);
+	r = lp_op_pin(&t->op, in, LAPSE_READ);
 	if (r == 0)
-		r = lp_op_turn(&t->op, out, LAPSE_WRITE);
-	if (r == 0)
-		os_sigpipe_hold(&t->held);
-	return r;
+		r = lp_op_pin(&t->op, out, LAPSE_WRITE);
+	for (int i = 0; i < 2 && r == 0; i++)
+		r = lp_op_turn(&t->op, &t->sides[i]);
+	if (r < 0) {
+		lp_op_end(&t->op);
+		return r;
+	}
+	t->in_splices = may_splice(t->sides[0].slot);
+	t->out_splices = may_splice(t->sides[1].slot);
+	os_sigpipe_hold(&t->held);
+	return 0;
 }
 
 long lp_transfer_end(struct lp_transfer *t, long error)

@@ -12,6 +12,8 @@ struct lp_transfer {
 	struct lp_op op;
 	struct lp_side sides[2]; /* the source, the destination */
 	struct os_sigpipe held;  /* splice and sendfile have no flag against SIGPIPE */
+	bool in_splices;         /* splice on this end waits for nothing */
+	bool out_splices;
 	size_t left;
 	long total;
 };
@@ -34,13 +36,6 @@ OS_INLINE int lp_transfer_out(const struct lp_transfer *t)
 OS_INLINE size_t lp_transfer_most(const struct lp_transfer *t, size_t most)
 {
 	return t->left < most ? t->left : most;
-}
-
-/* Does splice on this end wait for nothing? A pipe has a flag for it on each call, what we made
- * ourselves is O_NONBLOCK, and a file never waits. */
-OS_INLINE bool lp_transfer_splices(const struct lp_slot *slot)
-{
-	return slot->kind <= LP_PIPE || (slot->kind == LP_SOCKET && lp_slot_knows(slot, LP_OURS));
 }
 
 /* r bytes reached the destination. 0 or -errno. */

@@ -50,6 +50,22 @@ long lp_kept_readv(struct lp_slot *slot, const struct iovec *iov, int count)
 	return r;
 }
 
+/* A pipe has no way to peek but a copy of it. */
+long lp_kept_peekv(struct lp_slot *slot, const struct iovec *iov, int count)
+{
+	int copy[2];
+	long r = os_pipe2(copy, O_CLOEXEC | O_NONBLOCK);
+
+	if (r < 0)
+		return r;
+	r = os_tee(slot->kept[0], copy[1], SSIZE_MAX, SPLICE_F_NONBLOCK);
+	if (r > 0)
+		r = os_readv(copy[0], iov, count);
+	(void)os_close(copy[0]);
+	(void)os_close(copy[1]);
+	return r;
+}
+
 /* ---- Reading ---- */
 
 static long readv_nowait(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count)

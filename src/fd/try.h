@@ -18,6 +18,9 @@ long lp_try_writev(struct lp_op *op, struct lp_side *side, const struct iovec *i
 /* The kept bytes alone: -EAGAIN if there are none (any more). */
 long lp_kept_readv(struct lp_slot *slot, const struct iovec *iov, int count);
 
+/* The same bytes once more without taking them. */
+long lp_kept_peekv(struct lp_slot *slot, const struct iovec *iov, int count);
+
 /* A splice takes the pipe with the bytes, if there is one, and puts it back if any are left. */
 bool lp_kept_take(struct lp_slot *slot, int pipe[2]);
 void lp_kept_put(struct lp_slot *slot, const int pipe[2]);

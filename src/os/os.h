@@ -154,6 +154,7 @@ OS_INLINE long os_fallocate(int fd, int mode, off_t offset, off_t size);
 OS_INLINE long os_flock(int fd, int operation);
 OS_INLINE long os_sendfile(int out, int in, off_t *offset, size_t n);
 OS_INLINE long os_splice(int in, off_t *in_offset, int out, size_t n, unsigned flags);
+OS_INLINE long os_tee(int in, int out, size_t n, unsigned flags);
 OS_INLINE long os_copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, size_t n);
 OS_INLINE long os_eventfd(void); /* counter 0, non-blocking, close-on-exec */
 /* Until the instant (LAPSE_NEVER: no limit; one that has passed: look only). Counts what is ready;

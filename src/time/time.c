@@ -13,7 +13,16 @@ lapse_time lapse_in(int64_t ns)
 	return ns > 0 ? lp_time_add(now, ns) : now;
 }
 
-/* An instant that has passed there is "now" here: it has passed, and no clock can show it less. */
+/* In ns, at most LAPSE_NEVER; what lies further back than the clocks go has passed all the same. */
+static lapse_time from_timespec(const struct timespec *ts)
+{
+	lapse_time t;
+
+	if (__builtin_mul_overflow((lapse_time)ts->tv_sec, LAPSE_S, &t))
+		return ts->tv_sec > 0 ? LAPSE_NEVER : 0;
+	return lp_time_add(t, ts->tv_nsec);
+}
+
 lapse_time lapse_at(clockid_t clock, const struct timespec *ts)
 {
 	lapse_time there;
@@ -25,12 +34,12 @@ lapse_time lapse_at(clockid_t clock, const struct timespec *ts)
 		r = -EINVAL;
 	if (lp_ret(r) < 0)
 		return 0;
-	if (__builtin_mul_overflow((lapse_time)ts->tv_sec, LAPSE_S, &when) ||
-	    __builtin_add_overflow(when, ts->tv_nsec, &when))
-		return ts->tv_sec > 0 ? LAPSE_NEVER : 0;
+	when = from_timespec(ts);
+	if (clock == CLOCK_MONOTONIC || when == LAPSE_NEVER)
+		return when;
 	if (__builtin_sub_overflow(when, there, &ahead))
-		return when > 0 ? LAPSE_NEVER : 0;
-	return ahead > 0 ? lp_time_add(os_now(), ahead) : os_now();
+		return 0;
+	return ahead > 0 ? lp_time_add(os_now(), ahead) : os_now() + ahead;
 }
 
 lapse_time lp_time_aim(lapse_time now, lapse_time until, int64_t slack_ns)

@@ -348,6 +348,11 @@ OS_INLINE long os_splice(int in, off_t *in_offset, int out, size_t n, unsigned f
 	return os_syscall(SYS_splice, in, (long)in_offset, out, 0, (long)n, flags);
 }
 
+OS_INLINE long os_tee(int in, int out, size_t n, unsigned flags)
+{
+	return os_syscall(SYS_tee, in, out, (long)n, flags, 0, 0);
+}
+
 OS_INLINE long os_copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, size_t n)
 {
 	return os_syscall(SYS_copy_file_range, in, (long)in_offset, out, (long)out_offset, (long)n,
