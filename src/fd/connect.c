@@ -143,7 +143,9 @@ int lapse_connect(lapse_fd fd, const struct sockaddr *to, socklen_t to_size)
 
 /* ---- shutdown ---- */
 
-/* For cleaning up: it waits for nothing, so no deadline keeps it from its work. */
+/* For cleaning up: it waits for nothing, so no deadline keeps it from its work. What is pending is
+ * tried again: of a unix socket that was shut down for writing, poll does not say that a write would
+ * now fail. */
 int lapse_shutdown(lapse_fd fd, int how)
 {
 	struct lp_slot *slot;
@@ -152,6 +154,10 @@ int lapse_shutdown(lapse_fd fd, int how)
 	if (r < 0)
 		return (int)lp_ret(r);
 	r = os_shutdown(lp_sysfd(slot), how);
+	if (r == 0) {
+		(void)os_add_u32(&slot->learnt, LP_EVENT); /* C1 */
+		lp_slot_nudge(slot, LAPSE_READ | LAPSE_WRITE, LP_NOBODY);
+	}
 	lp_slot_unpin(slot);
 	return (int)lp_ret(r);
 }

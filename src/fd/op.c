@@ -208,10 +208,28 @@ void lp_op_end(struct lp_op *op)
 
 /* ---- Waiting ---- */
 
-int lp_op_wait(struct lp_op *op, const struct lp_side *side, short events)
+struct awaited {
+	struct lp_op *op;
+	struct lp_side *side;
+};
+
+static int look_for_event(void *ctx, lapse_time *earliest)
+{
+	struct awaited *a = ctx;
+	uint32_t event = lp_side_event(a->side);
+	int r = lp_op_look_asleep(a->op, earliest);
+
+	if (r != 0 || event == a->side->event_then)
+		return r;
+	a->side->event_then = event;
+	return 1;
+}
+
+int lp_op_wait(struct lp_op *op, struct lp_side *side, short events)
 {
 	struct pollfd fds[2];
 	struct lp_ready ready = {fds, 2};
+	struct awaited awaited = {op, side};
 	struct lp_parker *p;
 	int r;
 
@@ -226,11 +244,11 @@ int lp_op_wait(struct lp_op *op, const struct lp_side *side, short events)
 		return r;
 	lp_op_take_places(op, p);
 	fds[1] = (struct pollfd){.fd = lp_sysfd(side->slot), .events = events};
-	r = lp_sleep(p, op->earliest, lp_op_look_asleep, op, lp_ready_park, &ready);
+	r = lp_sleep(p, op->earliest, look_for_event, &awaited, lp_ready_park, &ready);
 	if (r < 0)
 		return r;
-	op->ready = side;
 	op->revents = fds[1].revents;
+	op->ready = op->revents != 0 ? side : NULL;
 	return 0;
 }
 

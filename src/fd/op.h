@@ -17,6 +17,7 @@ struct lp_side {
 	bool has_turn;           /* of `dirs`, one direction; else it is found through `waiter` */
 	bool placed;             /* the place, or the list, holds our parker */
 	uint32_t cancel_then[2]; /* the epochs before the first check */
+	uint32_t event_then;     /* the epoch before the last try */
 	struct lp_waiter waiter; /* in the slot's list while it queues, or sleeps without a turn */
 };
 
@@ -54,7 +55,7 @@ void lp_op_end(struct lp_op *op);
 void lp_op_take_places(struct lp_op *op, struct lp_parker *p);
 
 /* Wait until the descriptor of a side may be tried again, or a cause holds. 0 or -errno. */
-int lp_op_wait(struct lp_op *op, const struct lp_side *side, short events);
+int lp_op_wait(struct lp_op *op, struct lp_side *side, short events);
 
 /* The same where no event tells: wait a little, longer each time. */
 int lp_op_back_off(struct lp_op *op);
@@ -84,8 +85,14 @@ OS_INLINE void lp_op_start(struct lp_op *op, struct lp_side *sides, const char *
 	op->sides = sides;
 }
 
+OS_INLINE uint32_t lp_side_event(const struct lp_side *side)
+{
+	return os_load_u32(&side->slot->learnt, OS_SEQ_CST) / LP_EVENT;
+}
+
 OS_INLINE void lp_side_sample(struct lp_side *side)
 {
+	side->event_then = lp_side_event(side);
 	side->cancel_then[0] = os_load_u32(&side->slot->cancel[0], OS_SEQ_CST);
 	side->cancel_then[1] = os_load_u32(&side->slot->cancel[1], OS_SEQ_CST);
 }

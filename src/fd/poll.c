@@ -39,7 +39,9 @@ static long wait_for_one(struct lp_op *op, struct lp_side *side)
 
 	if (!directions(side->dirs))
 		return -EINVAL;
-	r = got != 0 ? lp_op_look(op) : lp_op_wait(op, side, events_of(side->dirs));
+	do
+		r = got != 0 ? lp_op_look(op) : lp_op_wait(op, side, events_of(side->dirs));
+	while (r == 0 && got == 0 && op->revents == 0);
 	if (r < 0)
 		return r;
 	if ((op->revents & POLLNVAL) != 0)
@@ -99,7 +101,7 @@ static int look_many(void *ctx, lapse_time *earliest)
 }
 
 /* Pins what can be waited for; the rest has its error at once. How many have something to say
- * already. */
+ * already, or -EINVAL. */
 static int pin_all(struct many *m)
 {
 	int told = 0;
@@ -112,10 +114,8 @@ static int pin_all(struct many *m)
 		f->got = 0;
 		f->error = 0;
 		m->polled[i + 1] = (struct pollfd){.fd = -1};
-		if (r == 0 && !directions(f->dirs)) {
-			lp_slot_unpin(m->sides[--m->op.side_count].slot);
-			r = -EINVAL;
-		}
+		if (!directions(f->dirs))
+			return -EINVAL;
 		if (r < 0) {
 			f->error = -r;
 			told++;
@@ -174,12 +174,12 @@ static int wait_for_many(struct many *m)
 	struct lp_ready ready = {m->polled, m->count + 1};
 	struct lp_parker *p;
 	lapse_time earliest;
-	int r;
+	int r = pin_all(m);
 
-	if (pin_all(m) > 0) {
+	if (r > 0) {
 		r = look_many(m, &earliest);
 		r = r < 0 ? r : ask_all(m);
-	} else if ((r = lp_parker_pollable(&p)) == 0) {
+	} else if (r == 0 && (r = lp_parker_pollable(&p)) == 0) {
 		lp_op_take_places(&m->op, p);
 		r = lp_sleep(p, LAPSE_NEVER, look_many, m, lp_ready_park, &ready);
 		if (r > 0 && ended(m))

@@ -41,13 +41,16 @@ enum lp_kind {
 	LP_MESSAGE, /* socket that keeps boundaries */
 };
 
-/* What was learnt of a descriptor: bits of one word, added and taken away by compare-and-swap, since
+/* The event epoch counts what makes a try worth while though poll may not say so. It is a cause: added
+ * to at C1, compared at S3, both seq_cst, sampled before the first try.
+ * What was learnt of a descriptor: bits of one word, added and taken away by compare-and-swap, since
  * the holders of both locks do it; read relaxed: what is not seen yet is learnt again. */
 enum lp_learnt {
 	LP_NO_NOWAIT_READ = 1,  /* no RWF_NOWAIT: poll, then call */
 	LP_NO_NOWAIT_WRITE = 2, /* likewise */
 	LP_NO_NOSIGNAL = 4,     /* no RWF_NOSIGNAL: hold SIGPIPE back around the call */
 	LP_KEPT = 8,            /* `kept` holds bytes; set and cleared under the read lock */
+	LP_EVENT = 256,         /* from here on: the event epoch */
 };
 
 struct lp_waiter;

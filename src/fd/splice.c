@@ -47,7 +47,8 @@ struct pipe {
 	size_t capacity; /* what it takes when empty, at most ROOM */
 };
 
-enum { ROOM = 65536, COPY = 8192 };
+/* So little that a buffer in the frame holds all that a pipe ever keeps. */
+enum { ROOM = 16384 };
 
 /* The one that the source's slot keeps, or a new one. 0 or -errno. */
 static long pipe_open(struct pipe *p, struct lp_slot *in)
@@ -79,16 +80,14 @@ static void pipe_done(struct pipe *p, struct lp_slot *in)
 static long fill(struct lp_transfer *t, struct pipe *p)
 {
 	struct lp_side *in = &t->sides[0];
-	char buf[COPY];
+	char buf[ROOM];
 	long r = -EINVAL;
 
 	if (t->in_splices)
 		r = os_splice(lp_sysfd(in->slot), NULL, p->fds[1], lp_transfer_most(t, p->capacity),
 		              SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 	if (r == -EINVAL) {
-		size_t most = p->capacity < COPY ? p->capacity : COPY;
-
-		r = lp_try_read(&t->op, in, buf, lp_transfer_most(t, most));
+		r = lp_try_read(&t->op, in, buf, lp_transfer_most(t, p->capacity));
 		if (r > 0)
 			r = os_write(p->fds[1], buf, (size_t)r);
 	}
@@ -142,11 +141,9 @@ static long load(struct lp_transfer *t, struct pipe *p, char *buf)
 
 static long through_buffer(struct lp_transfer *t, struct pipe *p)
 {
-	char *buf = os_map(ROOM);
+	char buf[ROOM];
 	long error = 0;
 
-	if (buf == NULL)
-		return -ENOMEM;
 	while (t->left > 0 && error == 0) {
 		long r = load(t, p, buf);
 		size_t went;
@@ -168,7 +165,6 @@ static long through_buffer(struct lp_transfer *t, struct pipe *p)
 			error = lp_op_progress(&t->op);
 		}
 	}
-	os_unmap(buf, ROOM);
 	return error;
 }
 
