@@ -14,9 +14,12 @@ static bool is_straight(const struct lp_transfer *t)
 	       !lp_slot_knows(in, LP_KEPT);
 }
 
-/* -EAGAIN does not say which end was not ready: both are waited for in turn. */
+/* -EAGAIN does not say which end was not ready: the source is waited for first, and the destination
+ * if that did not help. */
 static long straight(struct lp_transfer *t)
 {
+	bool waited_in = false;
+
 	while (t->left > 0) {
 		long r = os_splice(lp_transfer_in(t), NULL, lp_transfer_out(t),
 		                   lp_transfer_most(t, LP_CHUNK),
@@ -25,13 +28,14 @@ static long straight(struct lp_transfer *t)
 		if (r == 0)
 			return 0;
 		if (r > 0) {
+			waited_in = false;
 			r = lp_transfer_moved(t, r);
+		} else if (r == -EAGAIN && waited_in) {
+			waited_in = false;
+			r = lp_transfer_await_out(t, r);
 		} else {
-			bool again = r == -EAGAIN;
-
+			waited_in = r == -EAGAIN;
 			r = lp_transfer_await_in(t, r);
-			if (r == 0 && again)
-				r = lp_transfer_await_out(t, -EAGAIN);
 		}
 		if (r < 0)
 			return r;
