@@ -24,7 +24,7 @@
 #define SANITIZED 0
 #endif
 
-enum { TEST_SECONDS_MAX = 10, WATCHED_FACTOR = 10 };
+enum { TEST_SECONDS_MAX = 30, WATCHED_FACTOR = 10 };
 
 /* ---- Assertions ---- */
 

@@ -16,7 +16,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { PAIRS = 6, WORKERS = 6, CHUNK_MAX = 3000, HANG_SECONDS = 10, POLL_MAX = 4 };
+enum { PAIRS = 6, WORKERS = 6, CHUNK_MAX = 3000, HANG_SECONDS = 30, POLL_MAX = 4 };
 
 static const char *const families[PAIRS] = {"unix_stream", "pipe", "tcp",
                                             "unix_stream", "pipe", "tcp_adopted"};
