@@ -181,7 +181,8 @@ static long try_recvmmsg(struct lp_op *op, struct lp_side *side, void *arg)
 	long r;
 
 	(void)op;
-	if (a->count > 0 && take_kept_message(side->slot, &a->many->msg_hdr, a->flags, &r)) {
+	if (a->many != NULL && a->count > 0 &&
+	    take_kept_message(side->slot, &a->many->msg_hdr, a->flags, &r)) {
 		if (r < 0)
 			return r;
 		a->many->msg_len = (unsigned)r;

@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -170,6 +171,8 @@ static void drip_cannot_stretch_messages(void **state)
 		msgs[i].msg_hdr = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
 	family_make(where->family, ends);
 	drip_start(&dripper, &thread, ends[1], true);
+	while (atomic_load(&dripper.count) == 0)
+		sched_yield();
 	CHECK(lapse_set_read_deadline(ends[0], lapse_in(30 * LAPSE_MS)) == 0);
 	count = lapse_recvmmsg(ends[0], msgs, COUNT, 0);
 	CHECK(count > 0 && count < COUNT && errno == LAPSE_EXPIRED);

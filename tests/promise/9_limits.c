@@ -224,7 +224,7 @@ static struct rlimit limit_memory(void)
 static void no_memory_for_handles(void **state)
 {
 	enum { COUNT_MAX = 15000 };
-	lapse_fd *fds = calloc(COUNT_MAX, sizeof(*fds));
+	lapse_fd *fds;
 	struct rlimit files, memory;
 	int count = 0, sysfd = -1, error = 0;
 
@@ -234,6 +234,8 @@ static void no_memory_for_handles(void **state)
 	CHECK(getrlimit(RLIMIT_NOFILE, &files) == 0);
 	if (files.rlim_max < COUNT_MAX + 100)
 		check_skip("the hard limit of descriptors is too low");
+	fds = calloc(COUNT_MAX, sizeof(*fds));
+	CHECK(fds != NULL);
 	limit_descriptors(COUNT_MAX + 100);
 	memory = limit_memory();
 	while (count < COUNT_MAX && error == 0) {
