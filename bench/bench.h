@@ -1,86 +1,55 @@
-/* What the benchmark programs share: clocks, pinning, percentiles, and lines of "row group name
- * value" for bench/run to read. Owns nothing. */
+/* What the benchmark programs share: clocks, pinning, slices measured in turn, and the lines that
+ * bench/run reads. Owns nothing of lapse. */
 #ifndef BENCH_H
 #define BENCH_H
 
-#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
+#include <sys/types.h>
 
-static inline int64_t clock_ns(clockid_t clock)
-{
-	struct timespec t;
+enum { BENCH_SLICES = 101 };
 
-	clock_gettime(clock, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
+/* One way of doing what the others of its group do, too. */
+struct way {
+	const char *name;
+	void (*loop)(int64_t n); /* does it n times */
+	int64_t n;               /* in each slice */
+	double ns[BENCH_SLICES]; /* of CPU each time it is done */
+};
 
-static inline int64_t now_ns(void)
-{
-	return clock_ns(CLOCK_MONOTONIC);
-}
+/* Every way has a slice in turn, so that what slows one down for a while slows the others, too; a
+ * first slice of each is not counted. CPU is the whole process's: other programs' turns on a shared
+ * machine cost nothing. */
+void measure(struct way *ways, size_t count);
 
-/* Of the process: other programs' turns on a shared machine do not count. */
-static inline int64_t cpu_ns(void)
-{
-	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-}
+/* The median of all slices, for each way. */
+void say_ways(const char *row, const char *group, const struct way *ways, size_t count);
 
-static inline void pin(void)
-{
-	cpu_set_t set;
+/* The median of what `way` took more than `floor` in the same turn. */
+double extra_ns(const struct way *way, const struct way *floor);
 
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	sched_setaffinity(0, sizeof set, &set);
-}
+/* A line for bench/run. */
+void say(const char *row, const char *group, const char *name, double value);
 
-static inline void must(int holds, const char *what)
-{
-	if (holds)
-		return;
-	perror(what);
-	exit(1);
-}
+/* On one CPU from here on, this thread and those that it starts. */
+void pin(void);
 
-static inline void say(const char *row, const char *group, const char *name, double value)
-{
-	printf("%s\t%s\t%s\t%.3f\n", row, group, name, value);
-	fflush(stdout);
-}
+/* Ends the program with errno's message if it does not hold. */
+void must(bool holds, const char *what);
 
-/* Nanoseconds of CPU for each of n rounds of body, which may use i; a tenth more to warm up. */
-#define MEASURE(row, group, name, n, body)                                        \
-	do {                                                                      \
-		int64_t begin_ = 0;                                               \
-		for (int64_t i = -(int64_t)(n) / 10; i < (int64_t)(n); i++) {     \
-			if (i == 0)                                               \
-				begin_ = cpu_ns();                                \
-			body;                                                     \
-		}                                                                 \
-		say(row, group, name, (double)(cpu_ns() - begin_) / (double)(n)); \
-	} while (0)
+int64_t now_ns(void);
 
-static inline int compare_i64(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a;
-	int64_t y = *(const int64_t *)b;
+void make_pair(int pair[2]);
+void make_tcp_pair(int pair[2]);
 
-	return (x > y) - (x < y);
-}
-
-/* Of lateness in ns: the median and the 99th percentile in microseconds. */
-static inline void say_late(const char *group, const char *name, int64_t *v, size_t n)
-{
-	char p99[64];
-
-	qsort(v, n, sizeof *v, compare_i64);
-	say("6", group, name, (double)v[n / 2] / 1e3);
-	snprintf(p99, sizeof p99, "%s, p99", name);
-	say("6", group, p99, (double)v[n * 99 / 100] / 1e3);
-}
+/* How late a wait ends, in rows "late": the ways to wait, and for how long, how often. Each sample
+ * is a line. */
+struct waiter {
+	const char *name;
+	void (*until)(int64_t due);
+};
+void say_late(const struct waiter *waiter, const char *group, int64_t due);
+void measure_late(const struct waiter *waiters, size_t count);
 
 #endif

@@ -1,16 +1,16 @@
-/* Row 6: how long after its instant a wait ends. With an argument: that many short deadlines, none
- * of which may end early. */
+/* Row "late": how long after its instant a wait ends. With an argument, row "early": that many short
+ * deadlines, none of which may end a wait before its instant. */
 #include "bench.h"
 
 #include <lapse.h>
 #include <poll.h>
-#include <string.h>
-#include <sys/socket.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <sys/timerfd.h>
+#include <unistd.h>
 
 static int timerfd, pair[2];
-static lapse_fd fd[2];
-static char byte;
+static _Thread_local lapse_fd fd; /* nothing ever comes there */
 
 static struct timespec timespec_of(int64_t ns)
 {
@@ -30,21 +30,29 @@ static void by_nanosleep(int64_t due)
 {
 	struct timespec ts = timespec_of(due);
 
-	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
+	must(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == 0, "clock_nanosleep");
 }
 
 static void by_ppoll(int64_t due)
 {
-	struct pollfd poll_in = {pair[0], POLLIN, 0};
+	struct pollfd fds = {pair[0], POLLIN, 0};
 	struct timespec ts = timespec_of(due - now_ns());
 
-	ppoll(&poll_in, 1, &ts, NULL);
+	must(ppoll(&fds, 1, &ts, NULL) == 0, "ppoll");
 }
 
 static void by_lapse_read(int64_t due)
 {
-	lapse_set_read_deadline(fd[0], due);
-	must(lapse_read(fd[0], &byte, 1) == -1 && errno == LAPSE_EXPIRED, "lapse_read");
+	char byte;
+
+	lapse_set_read_deadline(fd, due);
+	must(lapse_read(fd, &byte, 1) == -1 && errno == LAPSE_EXPIRED, "lapse_read");
+}
+
+static void open_handle(void)
+{
+	fd = lapse_adopt(dup(pair[1]));
+	must(fd != LAPSE_NOFD, "lapse_adopt");
 }
 
 static void by_lapse_sleep(int64_t due)
@@ -52,58 +60,92 @@ static void by_lapse_sleep(int64_t due)
 	must(lapse_sleep_until(due) == 0, "lapse_sleep_until");
 }
 
-static void all_ways(const char *group, int64_t ns, size_t n)
+enum { TIMERFD, NANOSLEEP, PPOLL, LAPSE_READS, LAPSE_SLEEPS, WAYS };
+
+static const struct waiter waiters[WAYS] = {
+	[TIMERFD] = {"limit: timerfd, read", by_timerfd},
+	[NANOSLEEP] = {"clock_nanosleep", by_nanosleep},
+	[PPOLL] = {"ppoll", by_ppoll},
+	[LAPSE_READS] = {"lapse_read", by_lapse_read},
+	[LAPSE_SLEEPS] = {"lapse_sleep_until", by_lapse_sleep},
+};
+
+/* ---- Long waits, all at once, a little apart ---- */
+
+static int64_t long_due[WAYS];
+
+static void *wait_long(void *arg)
 {
-	static const struct {
-		const char *name;
-		void (*wait)(int64_t due);
-	} ways[] = {
-		{"limit: timerfd, read", by_timerfd},
-		{"clock_nanosleep", by_nanosleep},
-		{"ppoll", by_ppoll},
-		{"lapse_read", by_lapse_read},
-		{"lapse_sleep_until", by_lapse_sleep},
-	};
-	int64_t late[400];
+	const struct waiter *waiter = arg;
 
-	for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
-		for (size_t i = 0; i < n; i++) {
-			int64_t due = now_ns() + ns;
-
-			ways[way].wait(due);
-			late[i] = now_ns() - due;
-		}
-		say_late(group, ways[way].name, late, n);
-	}
+	open_handle();
+	say_late(waiter, "3 s", long_due[waiter - waiters]);
+	return NULL;
 }
 
-static void none_early(long n)
+static void measure_long(void)
 {
-	long early = 0;
+	pthread_t threads[WAYS];
+	int64_t due = now_ns() + 3 * LAPSE_S;
 
-	for (long i = 0; i < n; i++) {
-		lapse_time due = lapse_in(1 + i % 20000);
-
-		by_lapse_read(due);
-		early += lapse_now() < due;
+	for (int i = 0; i < WAYS; i++) {
+		long_due[i] = due;
+		due += 20 * LAPSE_MS;
+		must(pthread_create(&threads[i], NULL, wait_long, (void *)(uintptr_t)&waiters[i]) ==
+		             0,
+		     "pthread_create");
 	}
-	say("6", "early", "lapse, expiries before their instant", (double)early);
-	say("6", "early", "of", (double)n);
+	for (int i = 0; i < WAYS; i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* ---- Many short waits, in several threads, since each sleeps most of its time ---- */
+
+enum { THREADS = 16 };
+
+static const struct waiter *short_waiter;
+static long short_waits; /* of each thread */
+static _Atomic long early;
+
+/* Of 1 to 20 microseconds. */
+static void *wait_short(void *arg)
+{
+	open_handle();
+	for (long i = 0; i < short_waits; i++) {
+		int64_t due = now_ns() + 1000 + i * 7919 % 19001;
+
+		short_waiter->until(due);
+		if (now_ns() < due)
+			early++;
+	}
+	return arg;
+}
+
+static void count_early(const struct waiter *waiter, long n)
+{
+	pthread_t threads[THREADS];
+
+	short_waiter = waiter;
+	short_waits = n / THREADS;
+	early = 0;
+	for (int i = 0; i < THREADS; i++)
+		must(pthread_create(&threads[i], NULL, wait_short, NULL) == 0, "pthread_create");
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	say("early", "ended before their instant", waiter->name, (double)early);
 }
 
 int main(int argc, char **argv)
 {
-	pin();
-	timerfd = timerfd_create(CLOCK_MONOTONIC, 0);
-	must(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
-	must(lapse_socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0, "lapse_socketpair");
-	if (argc > 1 && strcmp(argv[1], "3s") == 0) {
-		all_ways("3 s", 3 * LAPSE_S, 1);
-	} else if (argc > 1) {
-		none_early(atol(argv[1]));
-	} else {
-		all_ways("1 ms", LAPSE_MS, 400);
-		all_ways("10 ms", 10 * LAPSE_MS, 40);
-		all_ways("100 ms", 100 * LAPSE_MS, 5);
+	make_pair(pair);
+	if (argc > 1) {
+		for (int i = LAPSE_READS; i < WAYS; i++)
+			count_early(&waiters[i], atol(argv[1]));
+		return 0;
 	}
+	pin();
+	open_handle();
+	timerfd = timerfd_create(CLOCK_MONOTONIC, 0);
+	measure_late(waiters, WAYS);
+	measure_long();
 }

@@ -1,45 +1,48 @@
-/* libev in rows 1 and 6. Its timers belong to the thread of their loop. */
+/* libev in rows "set" and "late". Its timers belong to the thread of their loop. With an argument:
+ * its version. */
 #include "bench.h"
 
 #include <ev.h>
+#include <stdio.h>
 
-static int64_t due, late[400];
-static size_t count;
+static struct ev_loop *loop;
+static ev_timer timer;
 
-static void fired(struct ev_loop *loop, ev_timer *timer, int events)
+static void fired(struct ev_loop *l, ev_timer *t, int events)
 {
-	(void)loop;
-	(void)timer;
+	(void)l;
+	(void)t;
 	(void)events;
-	late[count++] = now_ns() - due;
 }
 
-static void lateness(struct ev_loop *loop, const char *group, double seconds, size_t n)
+static void again(int64_t n)
 {
-	ev_timer timer;
-
-	ev_timer_init(&timer, fired, 0, 0);
-	for (count = 0; count < n;) {
-		ev_now_update(loop);
-		due = now_ns() + (int64_t)(seconds * 1e9);
-		ev_timer_set(&timer, seconds, 0);
-		ev_timer_start(loop, &timer);
-		ev_run(loop, 0);
-	}
-	say_late(group, "libev", late, n);
+	while (n-- > 0)
+		ev_timer_again(loop, &timer);
 }
 
-int main(void)
+static void until(int64_t due)
 {
-	struct ev_loop *loop = ev_loop_new(0);
-	ev_timer timer;
+	ev_now_update(loop);
+	ev_timer_set(&timer, (double)(due - now_ns()) / 1e9, 0);
+	ev_timer_start(loop, &timer);
+	ev_run(loop, 0);
+}
 
+int main(int argc, char **argv)
+{
+	static struct way way = {.name = "libev, its own thread only", .loop = again, .n = 25000};
+	static const struct waiter waiter = {"libev", until};
+
+	(void)argv;
+	if (argc > 1)
+		return printf("%d.%d\n", ev_version_major(), ev_version_minor()) < 0;
 	pin();
+	loop = ev_loop_new(0);
 	ev_timer_init(&timer, fired, 30, 30);
 	ev_timer_start(loop, &timer);
-	MEASURE("1", "set", "libev, loop's thread only", 2000000, ev_timer_again(loop, &timer));
+	measure(&way, 1);
+	say_ways("set", "a call", &way, 1);
 	ev_timer_stop(loop, &timer);
-	lateness(loop, "1 ms", 0.001, 400);
-	lateness(loop, "10 ms", 0.01, 40);
-	lateness(loop, "100 ms", 0.1, 5);
+	measure_late(&waiter, 1);
 }

@@ -1,9 +1,12 @@
-/* libevent in row 1, without and with the locks that let another thread set a timeout. */
+/* libevent in row "set", without and with the locks that let another thread set a timeout. With an
+ * argument: its version. */
 #include "bench.h"
 
 #include <event2/event.h>
 #include <event2/thread.h>
-#include <sys/socket.h>
+#include <stdio.h>
+
+static struct event *event;
 
 static void fired(evutil_socket_t fd, short events, void *arg)
 {
@@ -12,27 +15,37 @@ static void fired(evutil_socket_t fd, short events, void *arg)
 	(void)arg;
 }
 
-static void set(const char *name)
+static void add(int64_t n)
 {
-	struct event_base *base = event_base_new();
 	struct timeval tv = {30, 0};
-	struct event *event;
+
+	while (n-- > 0) {
+		tv.tv_usec = n & 1023;
+		event_add(event, &tv);
+	}
+}
+
+static void play(const char *name)
+{
+	struct way way = {.name = name, .loop = add, .n = 25000};
+	struct event_base *base = event_base_new();
 	int pair[2];
 
-	must(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
+	make_pair(pair);
 	event = event_new(base, pair[0], EV_READ | EV_PERSIST, fired, NULL);
-	MEASURE("1", "set", name, 1000000, {
-		tv.tv_usec = i & 1023;
-		event_add(event, &tv);
-	});
+	measure(&way, 1);
+	say_ways("set", "a call", &way, 1);
 	event_free(event);
 	event_base_free(base);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	(void)argv;
+	if (argc > 1)
+		return puts(event_get_version()) < 0;
 	pin();
-	set("libevent, no locks");
+	play("libevent, no locks");
 	must(evthread_use_pthreads() == 0, "evthread_use_pthreads");
-	set("libevent, locks");
+	play("libevent, locks");
 }

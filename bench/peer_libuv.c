@@ -1,43 +1,44 @@
-/* libuv in rows 1 and 6. Its timers belong to the thread of their loop and count milliseconds. */
+/* libuv in rows "set" and "late". Its timers belong to the thread of their loop and count
+ * milliseconds. With an argument: its version. */
 #include "bench.h"
 
+#include <stdio.h>
 #include <uv.h>
 
-static int64_t due, late[400];
-static size_t count;
+static uv_loop_t loop;
+static uv_timer_t timer;
 
-static void fired(uv_timer_t *timer)
+static void fired(uv_timer_t *t)
 {
-	(void)timer;
-	late[count++] = now_ns() - due;
+	(void)t;
 }
 
-static void lateness(uv_loop_t *loop, const char *group, int ms, size_t n)
+static void start(int64_t n)
 {
-	uv_timer_t timer;
-
-	uv_timer_init(loop, &timer);
-	for (count = 0; count < n;) {
-		uv_update_time(loop);
-		due = now_ns() + ms * INT64_C(1000000);
-		uv_timer_start(&timer, fired, (uint64_t)ms, 0);
-		uv_run(loop, UV_RUN_DEFAULT);
-	}
-	say_late(group, "libuv", late, n);
+	while (n-- > 0)
+		uv_timer_start(&timer, fired, 30000 + (uint64_t)(n & 1023), 0);
 }
 
-int main(void)
+static void until(int64_t due)
 {
-	uv_loop_t loop;
-	uv_timer_t timer;
+	uv_update_time(&loop);
+	uv_timer_start(&timer, fired, (uint64_t)(due - now_ns() + 500000) / 1000000, 0);
+	uv_run(&loop, UV_RUN_DEFAULT);
+}
 
+int main(int argc, char **argv)
+{
+	static struct way way = {.name = "libuv, its own thread only", .loop = start, .n = 25000};
+	static const struct waiter waiter = {"libuv", until};
+
+	(void)argv;
+	if (argc > 1)
+		return puts(uv_version_string()) < 0;
 	pin();
 	uv_loop_init(&loop);
 	uv_timer_init(&loop, &timer);
-	MEASURE("1", "set", "libuv, loop's thread only", 2000000,
-	        uv_timer_start(&timer, fired, 30000 + (uint64_t)(i & 1023), 0));
+	measure(&way, 1);
+	say_ways("set", "a call", &way, 1);
 	uv_timer_stop(&timer);
-	lateness(&loop, "1 ms", 1, 400);
-	lateness(&loop, "10 ms", 10, 40);
-	lateness(&loop, "100 ms", 100, 5);
+	measure_late(&waiter, 1);
 }

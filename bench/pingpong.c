@@ -1,92 +1,127 @@
-/* Row 3: two threads on one core hand a byte back and forth. */
+/* Row "pingpong": two threads on one CPU hand a byte to and fro, and each waits for the other. */
 #include "bench.h"
 
 #include <lapse.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-enum { ROUNDS = 20000 };
+enum { N = 100 };
 
-struct way {
-	const char *name;
-	void (*get)(int end);
-	void (*put)(int end);
+/* One pair for each way. The echo goes on until its end is shut down. */
+struct court {
+	int pair[2];
+	lapse_fd fd[2];
+	bool (*get)(struct court *court, int end);
+	bool (*put)(struct court *court, int end);
+	pthread_t echo;
 };
 
-static int raw[2], events[2];
-static lapse_fd fd[2];
 static char byte;
 
-static void raw_get(int end)
+static bool read_get(struct court *c, int end)
 {
-	must(read(raw[end], &byte, 1) == 1, "read");
+	return read(c->pair[end], &byte, 1) == 1;
 }
 
-static void raw_put(int end)
+static bool poll_get(struct court *c, int end)
 {
-	must(write(raw[end], &byte, 1) == 1, "write");
+	struct pollfd fds = {c->pair[end], POLLIN, 0};
+	struct timespec ts = {30, 0};
+
+	return ppoll(&fds, 1, &ts, NULL) == 1 && read(c->pair[end], &byte, 1) == 1;
 }
 
-static void polled_get(int end)
+static bool write_put(struct court *c, int end)
 {
-	struct pollfd fds[2] = {{raw[end], POLLIN, 0}, {events[end], POLLIN, 0}};
-
-	ppoll(fds, 2, NULL, NULL);
-	must(recv(raw[end], &byte, 1, MSG_DONTWAIT) == 1, "recv");
+	return write(c->pair[end], &byte, 1) == 1;
 }
 
-static void lapse_get(int end)
+static bool lapse_get(struct court *c, int end)
 {
-	must(lapse_read(fd[end], &byte, 1) == 1, "lapse_read");
+	return lapse_read(c->fd[end], &byte, 1) == 1;
 }
 
-static void lapse_put(int end)
+static bool lapse_put(struct court *c, int end)
 {
-	must(lapse_write(fd[end], &byte, 1) == 1, "lapse_write");
+	return lapse_write(c->fd[end], &byte, 1) == 1;
 }
+
+enum { BLOCKING, POLLED, NONE, STANDING, WAYS };
+
+static struct court courts[WAYS] = {
+	[BLOCKING] = {.get = read_get, .put = write_put},
+	[POLLED] = {.get = poll_get, .put = write_put},
+	[NONE] = {.get = lapse_get, .put = lapse_put},
+	[STANDING] = {.get = lapse_get, .put = lapse_put},
+};
 
 static void *echo(void *arg)
 {
-	const struct way *way = arg;
+	struct court *c = arg;
 
-	for (int i = 0; i < ROUNDS + ROUNDS / 10; i++) {
-		way->get(1);
-		way->put(1);
-	}
+	while (c->get(c, 1))
+		must(c->put(c, 1), "echo");
 	return NULL;
 }
 
-static void play(const struct way *way)
+static void play(struct court *c, int64_t n)
 {
-	pthread_t thread;
+	while (n-- > 0) {
+		must(c->put(c, 0), "put");
+		must(c->get(c, 0), "get");
+	}
+}
 
-	must(pthread_create(&thread, NULL, echo, (void *)(uintptr_t)way) == 0, "pthread_create");
-	MEASURE("3", "ping-pong", way->name, ROUNDS, {
-		way->put(0);
-		way->get(0);
-	});
-	pthread_join(thread, NULL);
+static void blocking(int64_t n)
+{
+	play(&courts[BLOCKING], n);
+}
+
+static void polled(int64_t n)
+{
+	play(&courts[POLLED], n);
+}
+
+static void none(int64_t n)
+{
+	play(&courts[NONE], n);
+}
+
+static void standing(int64_t n)
+{
+	play(&courts[STANDING], n);
+}
+
+static void open_court(struct court *c, bool limited)
+{
+	make_pair(c->pair);
+	for (int i = 0; i < 2; i++) {
+		c->fd[i] = lapse_adopt(c->pair[i]);
+		if (limited)
+			lapse_set_deadline(c->fd[i], lapse_in(3600 * LAPSE_S));
+	}
+	must(pthread_create(&c->echo, NULL, echo, c) == 0, "pthread_create");
 }
 
 int main(void)
 {
-	static const struct way ways[] = {
-		{"limit: read, write", raw_get, raw_put},
-		{"ppoll with an eventfd, recv", polled_get, raw_put},
-		{"lapse, no deadline", lapse_get, lapse_put},
-		{"lapse, standing deadlines", lapse_get, lapse_put},
+	static struct way ways[WAYS] = {
+		[BLOCKING] = {.name = "limit: write, read", .loop = blocking, .n = N},
+		[POLLED] = {.name = "write, ppoll, read", .loop = polled, .n = N},
+		[NONE] = {.name = "lapse, no deadline", .loop = none, .n = N},
+		[STANDING] = {.name = "lapse, standing deadlines", .loop = standing, .n = N},
 	};
 
 	pin();
-	must(socketpair(AF_UNIX, SOCK_STREAM, 0, raw) == 0, "socketpair");
-	must(lapse_socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0, "lapse_socketpair");
-	for (int i = 0; i < 2; i++)
-		events[i] = eventfd(0, 0);
-	for (int i = 0; i < 4; i++) {
-		for (int k = 0; i == 3 && k < 2; k++)
-			lapse_set_deadline(fd[k], lapse_in(3600 * LAPSE_S));
-		play(&ways[i]);
+	for (int i = 0; i < WAYS; i++)
+		open_court(&courts[i], i == STANDING);
+	measure(ways, WAYS);
+	for (int i = 0; i < WAYS; i++) {
+		shutdown(courts[i].pair[0], SHUT_WR);
+		pthread_join(courts[i].echo, NULL);
 	}
+	say_ways("pingpong", "there and back", ways, WAYS);
 }

@@ -1,85 +1,127 @@
-/* Row 2: one thread writes and reads back what is already there, so that only overhead counts. */
+/* Row "ready": one thread writes, and reads what is there, so that only overhead counts. */
 #include "bench.h"
 
-#include <arpa/inet.h>
 #include <lapse.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <string.h>
-#include <sys/socket.h>
+#include <stdio.h>
+#include <unistd.h>
 
-static const char row[] = "2";
 static char buf[64];
+static size_t size;
+static int pair[2];
+static lapse_fd plain[2], limited[2]; /* on the same sockets; the second have deadlines */
 
-static void tcp_pair(int pair[2])
+static void expect(ssize_t r)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET};
-	socklen_t size = sizeof address;
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
-	int on = 1;
-
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	must(bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 1) == 0 &&
-	             getsockname(listener, (struct sockaddr *)&address, &size) == 0,
-	     "listen");
-	pair[0] = socket(AF_INET, SOCK_STREAM, 0);
-	must(connect(pair[0], (struct sockaddr *)&address, size) == 0, "connect");
-	pair[1] = accept(listener, NULL, NULL);
-	for (int i = 0; i < 2; i++)
-		setsockopt(pair[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	close(listener);
+	must(r == (ssize_t)size, "write or read");
 }
 
-static void expect(ssize_t r, size_t n)
+static void write_read(int64_t n)
 {
-	must(r == (ssize_t)n, "ready");
+	while (n-- > 0) {
+		expect(write(pair[0], buf, size));
+		expect(read(pair[1], buf, size));
+	}
 }
 
-static void system_calls(const char *group, const int pair[2], size_t size, int64_t n)
+static void send_recv(int64_t n)
 {
-	MEASURE(row, group, "limit: write, read", n, {
-		expect(write(pair[0], buf, size), size);
-		expect(read(pair[1], buf, size), size);
-	});
-	MEASURE(row, group, "send, recv, MSG_DONTWAIT", n, {
-		expect(send(pair[0], buf, size, MSG_DONTWAIT | MSG_NOSIGNAL), size);
-		expect(recv(pair[1], buf, size, MSG_DONTWAIT), size);
-	});
+	while (n-- > 0) {
+		expect(send(pair[0], buf, size, MSG_DONTWAIT | MSG_NOSIGNAL));
+		expect(recv(pair[1], buf, size, MSG_DONTWAIT));
+	}
 }
 
-static void handles(const char *group, const int pair[2], size_t size, int64_t n)
+static void lapse_none(int64_t n)
 {
-	lapse_fd fd[2] = {lapse_adopt(dup(pair[0])), lapse_adopt(dup(pair[1]))};
+	while (n-- > 0) {
+		expect(lapse_write(plain[0], buf, size));
+		expect(lapse_read(plain[1], buf, size));
+	}
+}
 
-	MEASURE(row, group, "lapse, no deadline", n, {
-		expect(lapse_write(fd[0], buf, size), size);
-		expect(lapse_read(fd[1], buf, size), size);
-	});
-	for (int i = 0; i < 2; i++)
-		lapse_set_deadline(fd[i], lapse_in(3600 * LAPSE_S));
-	MEASURE(row, group, "lapse, standing deadlines", n, {
-		expect(lapse_write(fd[0], buf, size), size);
-		expect(lapse_read(fd[1], buf, size), size);
-	});
-	MEASURE(row, group, "lapse, deadlines renewed", n, {
-		lapse_set_write_deadline(fd[0], lapse_in(30 * LAPSE_S));
-		expect(lapse_write(fd[0], buf, size), size);
-		lapse_set_read_deadline(fd[1], lapse_in(30 * LAPSE_S));
-		expect(lapse_read(fd[1], buf, size), size);
-	});
-	for (int i = 0; i < 2; i++)
-		lapse_close(fd[i]);
+static void lapse_standing(int64_t n)
+{
+	while (n-- > 0) {
+		expect(lapse_write(limited[0], buf, size));
+		expect(lapse_read(limited[1], buf, size));
+	}
+}
+
+static void lapse_renewed(int64_t n)
+{
+	while (n-- > 0) {
+		lapse_set_write_deadline(limited[0], lapse_in(30 * LAPSE_S));
+		expect(lapse_write(limited[0], buf, size));
+		lapse_set_read_deadline(limited[1], lapse_in(30 * LAPSE_S));
+		expect(lapse_read(limited[1], buf, size));
+	}
+}
+
+/* Reading no bytes is all that a call does but the system call. */
+static void nothing_none(int64_t n)
+{
+	while (n-- > 0)
+		must(lapse_read(plain[1], buf, 0) == 0, "lapse_read");
+}
+
+static void nothing_standing(int64_t n)
+{
+	while (n-- > 0)
+		must(lapse_read(limited[1], buf, 0) == 0, "lapse_read");
+}
+
+enum { WRITE_READ, SEND_RECV, NONE, STANDING, RENEWED, WAYS };
+
+static void measure_transfers(const char *group, int64_t n)
+{
+	struct way ways[WAYS] = {
+		[WRITE_READ] = {.name = "limit: write, read", .loop = write_read},
+		[SEND_RECV] = {.name = "send, recv", .loop = send_recv},
+		[NONE] = {.name = "lapse, no deadline", .loop = lapse_none},
+		[STANDING] = {.name = "lapse, standing deadlines", .loop = lapse_standing},
+		[RENEWED] = {.name = "lapse, renewed on each call", .loop = lapse_renewed},
+	};
+	char own[64];
+
+	for (int i = 0; i < WAYS; i++)
+		ways[i].n = n;
+	measure(ways, WAYS);
+	say_ways("ready", group, ways, WAYS);
+	snprintf(own, sizeof own, "%s, beyond send and recv, each call", group);
+	for (int i = NONE; i < WAYS; i++)
+		say("ready", own, ways[i].name, extra_ns(&ways[i], &ways[SEND_RECV]) / 2);
+}
+
+static void measure_nothing(void)
+{
+	struct way ways[] = {
+		{.name = "lapse, no deadline", .loop = nothing_none, .n = 25000},
+		{.name = "lapse, standing deadlines", .loop = nothing_standing, .n = 25000},
+	};
+
+	measure(ways, 2);
+	say_ways("ready", "a lapse_read of no bytes, without a system call", ways, 2);
+}
+
+static void open_handles(void)
+{
+	for (int i = 0; i < 2; i++) {
+		plain[i] = lapse_adopt(dup(pair[i]));
+		limited[i] = lapse_adopt(dup(pair[i]));
+		lapse_set_deadline(limited[i], lapse_in(3600 * LAPSE_S));
+	}
 }
 
 int main(void)
 {
-	int pair[2];
-
 	pin();
-	must(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
-	system_calls("pair, 1 B", pair, 1, 60000);
-	handles("pair, 1 B", pair, 1, 60000);
-	tcp_pair(pair);
-	system_calls("TCP, 64 B", pair, 64, 30000);
-	handles("TCP, 64 B", pair, 64, 30000);
+	size = 1;
+	make_pair(pair);
+	open_handles();
+	measure_transfers("socketpair, 1 byte", 250);
+	measure_nothing();
+	size = 64;
+	make_tcp_pair(pair);
+	open_handles();
+	measure_transfers("TCP, 64 bytes", 150);
 }

@@ -47,6 +47,9 @@ int check_count(int count);
 /* ThreadSanitizer, AddressSanitizer or Valgrind looks on: their own memory and threads count too. */
 bool check_is_watched(void);
 
+/* ThreadSanitizer does, which cannot follow a child that starts threads when its parent had some. */
+bool check_threads_are_watched(void);
+
 /* The same numbers again from the same seed: xorshift. The seed must not be 0. */
 uint64_t check_random(uint64_t *seed);
 

@@ -90,6 +90,12 @@ static void child_may_only_give_up(void **state)
 
 /* ---- What the child makes ---- */
 
+static void needs_threads_in_child(void)
+{
+	if (check_threads_are_watched())
+		check_skip("ThreadSanitizer cannot follow threads of a child");
+}
+
 static void work_alone(void *arg)
 {
 	const struct where *where = arg;
@@ -112,6 +118,7 @@ static void child_can_do_everything(void **state)
 	struct subject s;
 	struct call pending;
 
+	needs_threads_in_child();
 	subject_open(&s, *state);
 	subject_block(&s, &pending);
 	await_child(fork_child(work_alone, *state));
@@ -149,6 +156,7 @@ static void wake_ups_stay_in_their_process(void **state)
 	struct call pending;
 
 	(void)state;
+	needs_threads_in_child();
 	subject_open(&s, &reads);
 	/* This thread has slept already: the child starts with whatever it used. */
 	CHECK(lapse_set_read_deadline(s.fd, lapse_in(LAPSE_MS)) == 0);
@@ -206,6 +214,7 @@ static void fork_at_any_moment(void **state)
 	int count = check_count(100);
 
 	(void)state;
+	needs_threads_in_child();
 	for (int i = 0; i < 2; i++)
 		CHECK(pthread_create(&thread[i], NULL, be_busy, &busy[i]) == 0);
 	for (int i = 0; i < count; i++)
