@@ -6,19 +6,20 @@
 need curl socat redis-cli redis-benchmark
 shared server "$guest/server.c"
 
-# serve KIND: starts it; $port
+# serve KIND MILLISECONDS: starts it; $port
 serve()
 {
-	background ./server "$1" >port
+	background ./server "$@" >port
 	until_true test -s port
 	port=$(cat port)
 }
 
-serve echo
-# Each ends when the server finds the connection idle.
+# curl stays until the server finds the connection idle.
+serve echo 200
 echo 'hello, echo' >expected
 timeout 60 curl -s "telnet://127.0.0.1:$port" <expected >got || fail "curl ended with $?"
 diff expected got
+serve echo 30000
 # More than any buffer holds, the answers read while the rest is sent.
 seq 200000 >expected
 timeout 60 socat -t 20 - "TCP:127.0.0.1:$port" <expected >got || fail "socat ended with $?"
@@ -36,7 +37,7 @@ for client in 1 2 3 4 5 6 7 8 9 10; do
 	until_true wait_for "$client"
 done
 
-serve resp
+serve resp 30000
 [ "$(timeout 60 redis-cli -p "$port" ping)" = PONG ] || fail 'no PONG'
 [ "$(timeout 60 redis-cli -p "$port" echo 'how are you?')" = 'how are you?' ] || fail 'no ECHO'
 [ "$(timeout 60 redis-cli -p "$port" nonsense)" = 'ERR unknown command' ] || fail 'no error'

@@ -1,7 +1,7 @@
 /* A small server, a thread for each connection: echoes, or speaks enough of RESP for Redis's own
- * clients. Prints its port. A connection that is idle for 200 ms is closed.
+ * clients. Prints its port. A connection that has begun to talk and then is idle is closed.
  *
- * usage: server echo|resp */
+ * usage: server echo|resp MILLISECONDS */
 #include <lapse.h>
 
 #include <arpa/inet.h>
@@ -15,6 +15,7 @@
 #include <strings.h>
 
 static bool is_resp;
+static int64_t idle_ns;
 
 static void die(const char *what)
 {
@@ -134,7 +135,8 @@ static void *serve(void *arg)
 	int on = 1;
 
 	(void)setsockopt(lapse_sysfd(fd), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (lapse_set_idle(fd, LAPSE_READ, 200 * LAPSE_MS) == 0) {
+	if (lapse_wait(fd, LAPSE_READ) == LAPSE_READ &&
+	    lapse_set_idle(fd, LAPSE_READ, idle_ns) == 0) {
 		if (is_resp)
 			speak(fd);
 		else
@@ -162,10 +164,14 @@ static lapse_fd listen_anywhere(void)
 
 int main(int argc, char **argv)
 {
-	lapse_fd listener = listen_anywhere(), fd;
+	lapse_fd listener, fd;
 	pthread_attr_t detached;
 
-	is_resp = argc > 1 && strcmp(argv[1], "resp") == 0;
+	if (argc != 3)
+		return 2;
+	is_resp = strcmp(argv[1], "resp") == 0;
+	idle_ns = strtoll(argv[2], NULL, 10) * LAPSE_MS;
+	listener = listen_anywhere();
 	pthread_attr_init(&detached);
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
 	while ((fd = lapse_accept(listener, NULL, NULL)) != LAPSE_NOFD) {

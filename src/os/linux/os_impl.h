@@ -283,11 +283,17 @@ OS_INLINE long os_openat(int dirfd, const char *path, int flags, mode_t mode)
 /* ThreadSanitizer learns from the C library alone that a number was given up and may come back as
  * something else; without that it sees races where there are none. */
 #ifdef OS_THREAD_SANITIZER
+#include <pthread.h>
+
 OS_INLINE long os_close(int fd)
 {
 	int before = errno;
-	long r = close(fd) < 0 ? -errno : 0;
+	int state;
+	long r;
 
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	r = close(fd) < 0 ? -errno : 0;
+	(void)pthread_setcancelstate(state, NULL);
 	errno = before;
 	return r;
 }
