@@ -3,25 +3,6 @@
 #include "fd/op.h"
 #include "fd/try.h"
 
-/* CLOSED, and a pin of one's own. What a child inherited may be closed too. */
-static int mark(lapse_fd fd, struct lp_slot **out)
-{
-	struct lp_slot *slot = lp_slot_find(fd);
-	uint64_t word;
-
-	if (slot == NULL)
-		return -EBADF;
-	word = os_load_u64(&slot->word, OS_RELAXED);
-	do {
-		if ((word & (LP_GENERATION | LP_CLOSED)) != lp_slot_generation(fd))
-			return -EBADF;
-		if ((word & LP_USERS) == LP_USERS)
-			return -EUSERS;
-	} while (!os_cas_u64(&slot->word, &word, (word | LP_CLOSED) + 1)); /* C1 */
-	*out = slot;
-	return 0;
-}
-
 static int look_alone(void *ctx, lapse_time *earliest)
 {
 	const struct lp_slot *slot = ctx;
@@ -40,7 +21,10 @@ static int retire(lapse_fd fd, const char *name, struct lp_slot **out)
 
 	if (lp_slot_find(fd) == NULL)
 		return -EBADF;
-	if ((r = lp_parker_mine(&p)) < 0 || (r = mark(fd, &slot)) < 0)
+	if ((r = lp_parker_mine(&p)) < 0)
+		return r;
+	/* What a child inherited may be closed too. */
+	if ((r = lp_slot_enter(fd, LP_CLOSED, 0, LP_CLOSED + 1, &slot)) < 0) /* C1 */
 		return r;
 	os_owned_reset(&slot->deadline[0], 0, LAPSE_NEVER);
 	os_owned_reset(&slot->deadline[1], 0, LAPSE_NEVER);

@@ -65,11 +65,6 @@ lapse_time lapse_write_deadline(lapse_fd fd)
 	return get(fd, 1);
 }
 
-static bool directions(int dirs)
-{
-	return dirs > 0 && dirs <= (LAPSE_READ | LAPSE_WRITE);
-}
-
 int lapse_set_idle(lapse_fd fd, int dirs, int64_t ns)
 {
 	struct lp_slot *slot;
@@ -77,7 +72,7 @@ int lapse_set_idle(lapse_fd fd, int dirs, int64_t ns)
 
 	if (r < 0)
 		return (int)lp_ret(r);
-	if (!directions(dirs) || ns < 0) {
+	if (!lp_directions(dirs) || ns < 0) {
 		r = -EINVAL;
 	} else {
 		for (int i = 0; i < 2; i++)
@@ -96,7 +91,7 @@ int lapse_cancel(lapse_fd fd, int dirs)
 
 	if (r < 0)
 		return (int)lp_ret(r);
-	if (!directions(dirs)) {
+	if (!lp_directions(dirs)) {
 		r = -EINVAL;
 	} else {
 		for (int i = 0; i < 2; i++)
@@ -112,7 +107,7 @@ static long try_check(struct lp_op *op, struct lp_side *side, void *arg)
 {
 	(void)op;
 	(void)arg;
-	return directions(side->dirs) ? 0 : -EINVAL;
+	return lp_directions(side->dirs) ? 0 : -EINVAL;
 }
 
 int lapse_check(lapse_fd fd, int dirs)

@@ -92,7 +92,7 @@ ssize_t lapse_recvfrom(lapse_fd fd, void *buf, size_t n, int flags, struct socka
 		r = recv_all(&op, &side, &a, &error);
 	else
 		r = until_done(&op, &side, POLLIN, flags, try_recvfrom, &a);
-	lp_op_end(&op);
+	lp_op_finish(&op);
 	return lp_count_or(r, r < 0 ? r : error);
 }
 
@@ -171,7 +171,7 @@ ssize_t lapse_recvmsg(lapse_fd fd, struct msghdr *msg, int flags)
 	if (r > 0 && side.slot->kind == LP_SOCKET && msg->msg_controllen == 0 &&
 	    (flags & (MSG_WAITALL | MSG_PEEK | NEVER_WAITS)) == MSG_WAITALL)
 		r += recvmsg_rest(&op, &side, msg, flags, r, &error);
-	lp_op_end(&op);
+	lp_op_finish(&op);
 	return lp_count_or(r, r < 0 ? r : error);
 }
 
@@ -213,7 +213,7 @@ static int many(lapse_fd fd, int dir, const char *name, struct messages *a, bool
 		a->many += r;
 		a->count -= (unsigned)r;
 	} while (a->count > 0 && !first_batch && (error = lp_op_progress(&op)) == 0);
-	lp_op_end(&op);
+	lp_op_finish(&op);
 	return (int)lp_count_or(total, error);
 }
 
@@ -265,7 +265,7 @@ ssize_t lapse_sendto(lapse_fd fd, const void *buf, size_t n, int flags, const st
 		a.buf += r;
 		a.n -= (size_t)r;
 	} while (a.n > 0 && (flags & MSG_DONTWAIT) == 0 && (error = lp_op_progress(&op)) == 0);
-	lp_op_end(&op);
+	lp_op_finish(&op);
 	return lp_count_or(total, error);
 }
 
@@ -325,7 +325,7 @@ ssize_t lapse_sendmsg(lapse_fd fd, const struct msghdr *msg, int flags)
 	if (r < 0)
 		return lp_ret(r);
 	r = send_message(&op, &side, msg, flags, &error);
-	lp_op_end(&op);
+	lp_op_finish(&op);
 	return lp_count_or(r, error);
 }
 
@@ -360,7 +360,7 @@ static int sendmmsg_stream(lapse_fd fd, struct mmsghdr *msgs, unsigned count, in
 		if (error == 0)
 			error = lp_op_progress(&op);
 	}
-	lp_op_end(&op);
+	lp_op_finish(&op);
 	return (int)lp_count_or(done, error);
 }
 

@@ -178,7 +178,7 @@ int lp_op_pin(struct lp_op *op, lapse_fd fd, int dirs)
 	side->dirs = dirs;
 	side->has_turn = false;
 	side->placed = false;
-	lp_side_sample(side);
+	lp_side_sample(side, side->slot);
 	return 0;
 }
 
@@ -216,7 +216,7 @@ struct awaited {
 static int look_for_event(void *ctx, lapse_time *earliest)
 {
 	struct awaited *a = ctx;
-	uint32_t event = lp_side_event(a->side);
+	uint32_t event = lp_slot_event(a->side->slot);
 	int r = lp_op_look_asleep(a->op, earliest);
 
 	if (r != 0 || event == a->side->event_then)
@@ -287,27 +287,8 @@ int lp_op_progress(struct lp_op *op)
 
 /* ---- The loop ---- */
 
-enum { DRY_SURE = 2, DRY_DOUBT = 40 };
-
-/* Twice in a row in vain: from then on poll first, but for one in 40, which tries again. */
-bool lp_op_guess_dry(struct lp_slot *slot)
-{
-	if (slot->dry < DRY_SURE || slot->dry == DRY_DOUBT)
-		return false;
-	slot->dry++;
-	return true;
-}
-
-void lp_op_saw_dry(struct lp_slot *slot, bool dry)
-{
-	if (!dry && slot->dry != 0)
-		slot->dry = 0;
-	else if (dry)
-		slot->dry = slot->dry < DRY_SURE ? slot->dry + 1 : DRY_SURE;
-}
-
-long lp_op_until_done(struct lp_op *op, struct lp_side *side, short events, lp_try_fn *try,
-                      void *arg, long r)
+long lp_op_wait_and_retry(struct lp_op *op, struct lp_side *side, short events, lp_try_fn *try,
+                          void *arg, long r)
 {
 	while (r == -EAGAIN || r == -EINTR) {
 		int look = r == -EAGAIN ? lp_op_wait(op, side, events) : lp_op_look(op);
@@ -317,20 +298,6 @@ long lp_op_until_done(struct lp_op *op, struct lp_side *side, short events, lp_t
 		r = try(op, side, arg);
 	}
 	return r;
-}
-
-long lp_op_run(lapse_fd fd, int dir, const char *name, lp_try_fn *try, void *arg)
-{
-	struct lp_side side;
-	struct lp_op op;
-	long r = lp_op_begin(&op, &side, fd, dir, name);
-
-	if (r < 0)
-		return lp_ret(r);
-	r = lp_op_until_done(&op, &side, dir == LAPSE_READ ? POLLIN : POLLOUT, try, arg,
-	                     try(&op, &side, arg));
-	lp_op_end(&op);
-	return lp_ret(r);
 }
 
 /* A pinned operation waits for no event of the descriptor: -EAGAIN is a result here. */

@@ -33,6 +33,12 @@ struct lp_op {
 	struct lp_side *sides;
 };
 
+/* Does the caller name one direction, or both? */
+OS_INLINE bool lp_directions(int dirs)
+{
+	return dirs > 0 && dirs <= (LAPSE_READ | LAPSE_WRITE);
+}
+
 /* Look at every cause: 0 or -errno. */
 int lp_op_look(struct lp_op *op);
 /* The same for lp_sleep. */
@@ -50,6 +56,15 @@ int lp_op_turn(struct lp_op *op, struct lp_side *side);
 
 /* Leave every list and place, give every turn up, unpin every side. */
 void lp_op_end(struct lp_op *op);
+
+/* The same for what lp_op_begin began. */
+OS_INLINE void lp_op_finish(struct lp_op *op)
+{
+	if (os_unlikely(op->sides[0].placed))
+		lp_op_end(op);
+	else
+		lp_turn_give(op->sides[0].slot, op->sides[0].dirs);
+}
 
 /* Have the places of all sides hold our parker (S1): before a sleep of one's own. */
 void lp_op_take_places(struct lp_op *op, struct lp_parker *p);
@@ -85,16 +100,16 @@ OS_INLINE void lp_op_start(struct lp_op *op, struct lp_side *sides, const char *
 	op->sides = sides;
 }
 
-OS_INLINE uint32_t lp_side_event(const struct lp_side *side)
+OS_INLINE uint32_t lp_slot_event(const struct lp_slot *slot)
 {
-	return os_load_u32(&side->slot->learnt, OS_SEQ_CST) / LP_EVENT;
+	return os_load_u32(&slot->learnt, OS_SEQ_CST) / LP_EVENT;
 }
 
-OS_INLINE void lp_side_sample(struct lp_side *side)
+OS_INLINE void lp_side_sample(struct lp_side *side, const struct lp_slot *slot)
 {
-	side->event_then = lp_side_event(side);
-	side->cancel_then[0] = os_load_u32(&side->slot->cancel[0], OS_SEQ_CST);
-	side->cancel_then[1] = os_load_u32(&side->slot->cancel[1], OS_SEQ_CST);
+	side->event_then = lp_slot_event(slot);
+	side->cancel_then[0] = os_load_u32(&slot->cancel[0], OS_SEQ_CST);
+	side->cancel_then[1] = os_load_u32(&slot->cancel[1], OS_SEQ_CST);
 }
 
 /* lp_op_begin's other way: somebody has the turn, or waits. */
@@ -105,20 +120,23 @@ int lp_op_begin_queued(struct lp_op *op, lapse_fd fd, int dir);
 OS_INLINE int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir,
                           const char *name)
 {
+	struct lp_slot *slot;
 	int r;
 
 	lp_op_start(op, side, name);
 	r = lp_turn_try(fd, dir, &side->slot);
-	if (r == -EAGAIN)
-		return lp_op_begin_queued(op, fd, dir);
-	if (r < 0)
-		return r;
+	if (os_unlikely(r != 0))
+		return r == -EAGAIN ? lp_op_begin_queued(op, fd, dir) : r;
 	op->side_count = 1;
+	slot = side->slot;
 	side->dirs = dir;
 	side->has_turn = true;
 	side->placed = false;
-	lp_side_sample(side);
-	if (os_owned_get(&side->slot->deadline[lp_index(dir)]) == LAPSE_NEVER && !lp_scope_any())
+	lp_side_sample(side, slot);
+	/* Nothing was closed or canceled since the sample, and idle limits count from here: of the
+	 * causes only deadlines are left to look at. */
+	op->earliest = os_owned_get(&slot->deadline[lp_index(dir)]);
+	if (!lp_scope_any() && (op->earliest == LAPSE_NEVER || op->earliest > os_now()))
 		return 0;
 	r = lp_op_look(op);
 	if (r < 0)
@@ -130,11 +148,18 @@ OS_INLINE int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, i
 typedef long lp_try_fn(struct lp_op *op, struct lp_side *side, void *arg);
 
 /* The first try gave r: wait and try again until it is neither -EAGAIN nor -EINTR. */
-long lp_op_until_done(struct lp_op *op, struct lp_side *side, short events, lp_try_fn *try,
-                      void *arg, long r);
+long lp_op_wait_and_retry(struct lp_op *op, struct lp_side *side, short events, lp_try_fn *try,
+                          void *arg, long r);
 
-/* A whole operation, with a turn or only pinned; sets errno. */
-long lp_op_run(lapse_fd fd, int dir, const char *name, lp_try_fn *try, void *arg);
+OS_INLINE long lp_op_until_done(struct lp_op *op, struct lp_side *side, short events,
+                                lp_try_fn *try, void *arg, long r)
+{
+	if (os_unlikely(r == -EAGAIN || r == -EINTR))
+		return lp_op_wait_and_retry(op, side, events, try, arg, r);
+	return r;
+}
+
+/* A whole operation that is only pinned; sets errno. */
 long lp_op_run_pinned(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, void *arg);
 
 /* What a call that moves bytes returns: a count beats an error, which errno tells all the same. */
@@ -148,8 +173,24 @@ OS_INLINE long lp_count_or(long count, long error)
 }
 
 /* Does a read probably have to wait? Then polling first saves the try in vain. Only a guess: level-
- * triggered polling makes both ways right. */
-bool lp_op_guess_dry(struct lp_slot *slot);
-void lp_op_saw_dry(struct lp_slot *slot, bool dry);
+ * triggered polling makes both ways right. Twice in a row in vain: from then on poll first, but for
+ * one in 40, which tries again. */
+enum { LP_DRY_SURE = 2, LP_DRY_DOUBT = 40 };
+
+OS_INLINE bool lp_op_guess_dry(struct lp_slot *slot)
+{
+	if (slot->dry < LP_DRY_SURE || slot->dry == LP_DRY_DOUBT)
+		return false;
+	slot->dry++;
+	return true;
+}
+
+OS_INLINE void lp_op_saw_dry(struct lp_slot *slot, bool dry)
+{
+	if (!dry && slot->dry != 0)
+		slot->dry = 0;
+	else if (dry)
+		slot->dry = slot->dry < LP_DRY_SURE ? slot->dry + 1 : LP_DRY_SURE;
+}
 
 #endif

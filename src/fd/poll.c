@@ -21,11 +21,6 @@ static int holds(int dirs, short revents)
 	return got & dirs;
 }
 
-static bool directions(int dirs)
-{
-	return dirs > 0 && dirs <= (LAPSE_READ | LAPSE_WRITE);
-}
-
 /* Bytes that a splice left behind make a handle readable, whatever poll says. */
 static int holds_kept(const struct lp_slot *slot, int dirs)
 {
@@ -37,7 +32,7 @@ static long wait_for_one(struct lp_op *op, struct lp_side *side)
 	int got = holds_kept(side->slot, side->dirs);
 	int r;
 
-	if (!directions(side->dirs))
+	if (!lp_directions(side->dirs))
 		return -EINVAL;
 	do
 		r = got != 0 ? lp_op_look(op) : lp_op_wait(op, side, events_of(side->dirs));
@@ -114,7 +109,7 @@ static int pin_all(struct many *m)
 		f->got = 0;
 		f->error = 0;
 		m->polled[i + 1] = (struct pollfd){.fd = -1};
-		if (!directions(f->dirs))
+		if (!lp_directions(f->dirs))
 			return -EINVAL;
 		if (r < 0) {
 			f->error = -r;

@@ -1,72 +1,29 @@
 /* Slots: memory, generations, pins. Owns the slabs and the free list; knows no operation and never
  * sleeps. */
 #include "fd/slot.h"
-#include "park/fork.h"
 
 _Static_assert(sizeof(struct lp_slot) == 128, "two cache lines for each handle");
 _Static_assert(offsetof(struct lp_slot, place) == 64, "what a ready operation needs is in one");
 
-enum { SLOT_BITS = 24, SLAB_COUNT = 4096, PER_SLAB = (1 << SLOT_BITS) / SLAB_COUNT };
-
 static const uint64_t generation_one = UINT64_C(1) << 36;
 
-/* One object, so that looking a handle up touches as few pages as can be: between system calls each
- * of them may cost a walk of the page tables. */
-static _Alignas(64) struct {
-	os_u64 tag;  /* bits 62..52 of every handle; 0 until the first; stored under the lock */
-	os_u64 seed; /* of the generations that slots start with; likewise */
-	struct lp_lock lock; /* guards what follows */
-	uint32_t free_list;  /* slot + 1; last in, first out, so that few are touched */
-	os_u32 used;         /* slots that were ever given out; read by lapse_dump, relaxed */
-	os_ptr slabs
-		[SLAB_COUNT]; /* struct lp_slot *, each stored once with release; read by anyone */
-} all;
+struct lp_slots lp_slots;
 
-struct lp_slot *lp_slot_at(uint32_t i)
-{
-	struct lp_slot *slab = os_load_ptr(&all.slabs[i / PER_SLAB], OS_ACQUIRE);
-
-	return slab == NULL ? NULL : slab + i % PER_SLAB;
-}
+static os_u64 seed; /* of the generations that slots start with; stored once, under the lock */
+static struct lp_lock lock; /* guards what follows */
+static uint32_t free_list;  /* slot + 1; last in, first out, so that few are touched */
+static os_u32 used;         /* slots that were ever given out; read by lapse_dump, relaxed */
 
 uint32_t lp_slot_count(void)
 {
-	return os_load_u32(&all.used, OS_ACQUIRE);
-}
-
-struct lp_slot *lp_slot_find(lapse_fd fd)
-{
-	uint64_t bits = (uint64_t)fd;
-
-	lp_fork_check();
-	if ((bits & (UINT64_MAX << 52)) != os_load_u64(&all.tag, OS_RELAXED) || bits == 0)
-		return NULL;
-	return lp_slot_at(bits & ((1 << SLOT_BITS) - 1));
+	return os_load_u32(&used, OS_ACQUIRE);
 }
 
 lapse_fd lp_slot_handle(const struct lp_slot *slot)
 {
 	uint64_t generation = os_load_u64(&slot->word, OS_RELAXED) >> 36;
 
-	return (lapse_fd)(os_load_u64(&all.tag, OS_RELAXED) | generation << 24 | slot->index);
-}
-
-int lp_slot_pin(lapse_fd fd, struct lp_slot **out)
-{
-	struct lp_slot *slot = lp_slot_find(fd);
-	uint64_t word;
-
-	if (slot == NULL)
-		return -EBADF;
-	word = os_load_u64(&slot->word, OS_RELAXED);
-	do {
-		if ((word & (LP_GENERATION | LP_CLOSED | LP_INHERITED)) != lp_slot_generation(fd))
-			return -EBADF;
-		if ((word & LP_USERS) == LP_USERS)
-			return -EUSERS;
-	} while (!os_cas_u64(&slot->word, &word, word + 1));
-	*out = slot;
-	return 0;
+	return (lapse_fd)(os_load_u64(&lp_slots.tag, OS_RELAXED) | generation << 24 | slot->index);
 }
 
 /* After the subtraction the slot may be closed and used again: what follows only reads, and wakes a
@@ -120,8 +77,8 @@ static void forget_parents(void)
 {
 	uint32_t count = lp_slot_count();
 
-	os_store_u32(&all.lock.word, 0, OS_RELAXED);
-	all.free_list = 0;
+	os_store_u32(&lock.word, 0, OS_RELAXED);
+	free_list = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		struct lp_slot *slot = lp_slot_at(i);
 
@@ -134,7 +91,7 @@ static void forget_parents(void)
  * same tag are not ours either. When the first comes round again the slot retires. */
 static uint64_t first_generation(const struct lp_slot *slot)
 {
-	uint64_t x = os_load_u64(&all.seed, OS_RELAXED) ^ slot->index;
+	uint64_t x = os_load_u64(&seed, OS_RELAXED) ^ slot->index;
 
 	return (x ^ x >> 32) * UINT64_C(0x9e3779b97f4a7c15) & LP_GENERATION;
 }
@@ -142,21 +99,21 @@ static uint64_t first_generation(const struct lp_slot *slot)
 /* Under the lock. */
 static int take_new(struct lp_slot **out)
 {
-	uint32_t i = os_load_u32(&all.used, OS_RELAXED);
+	uint32_t i = os_load_u32(&used, OS_RELAXED);
 	struct lp_slot *slot;
 
-	if (i == 1 << SLOT_BITS)
+	if (i == 1 << LP_SLOT_BITS)
 		return -ENOMEM;
-	if (i % PER_SLAB == 0 && lp_slot_at(i) == NULL) {
-		slot = os_map(PER_SLAB * sizeof *slot);
+	if (i % LP_PER_SLAB == 0 && lp_slot_at(i) == NULL) {
+		slot = os_map(LP_PER_SLAB * sizeof *slot);
 		if (slot == NULL)
 			return -ENOMEM;
-		os_store_ptr(&all.slabs[i / PER_SLAB], slot, OS_RELEASE);
+		os_store_ptr(&lp_slots.slabs[i / LP_PER_SLAB], slot, OS_RELEASE);
 	}
 	slot = lp_slot_at(i);
 	slot->index = i;
 	os_store_u64(&slot->word, first_generation(slot) | LP_CLOSED, OS_RELAXED);
-	os_store_u32(&all.used, i + 1, OS_RELEASE);
+	os_store_u32(&used, i + 1, OS_RELEASE);
 	*out = slot;
 	return 0;
 }
@@ -166,8 +123,9 @@ static int start(void)
 	int r = lp_fork_start(forget_parents);
 
 	if (r == 0) {
-		os_store_u64(&all.seed, os_random(), OS_RELAXED);
-		os_store_u64(&all.tag, (os_random() >> 2 | UINT64_C(1) << 62) & (UINT64_MAX << 52),
+		os_store_u64(&seed, os_random(), OS_RELAXED);
+		os_store_u64(&lp_slots.tag,
+		             (os_random() >> 2 | UINT64_C(1) << 62) & (UINT64_MAX << 52),
 		             OS_RELAXED);
 	}
 	return r;
@@ -178,16 +136,16 @@ int lp_slot_take(struct lp_slot **out)
 	int r = 0;
 
 	lp_fork_check();
-	lp_lock(&all.lock);
-	if (os_load_u32(&all.used, OS_RELAXED) == 0)
+	lp_lock(&lock);
+	if (os_load_u32(&used, OS_RELAXED) == 0)
 		r = start();
-	if (r == 0 && all.free_list != 0) {
-		*out = lp_slot_at(all.free_list - 1);
-		all.free_list = (*out)->next_free;
+	if (r == 0 && free_list != 0) {
+		*out = lp_slot_at(free_list - 1);
+		free_list = (*out)->next_free;
 	} else if (r == 0) {
 		r = take_new(out);
 	}
-	lp_unlock(&all.lock);
+	lp_unlock(&lock);
 	return r;
 }
 
@@ -217,8 +175,8 @@ void lp_slot_give_back(struct lp_slot *slot)
 	(void)os_swap_u64(&slot->word, next | LP_CLOSED);
 	if (next == first_generation(slot))
 		return;
-	lp_lock(&all.lock);
-	slot->next_free = all.free_list;
-	all.free_list = slot->index + 1;
-	lp_unlock(&all.lock);
+	lp_lock(&lock);
+	slot->next_free = free_list;
+	free_list = slot->index + 1;
+	lp_unlock(&lock);
 }

@@ -22,6 +22,7 @@
 #define LP_SLOT_H
 
 #include "os/os.h"
+#include "park/fork.h"
 #include "park/lock.h"
 #include "park/parker.h"
 
@@ -75,8 +76,8 @@ struct lp_slot {
 	/* Idle limits in ns, 0 for none. Stored by lapse_set_idle (C1), read at S3; seq_cst. */
 	os_i64 idle[2];
 	os_ptr closer; /* the closer's place; stored by it at S1, read by leavers at C2 */
-	struct lp_waiter
-		*list; /* the last of a ring of waiters in order of arrival; under `lock` */
+	/* The last of a ring of waiters in order of arrival; under `lock`. */
+	struct lp_waiter *list;
 	struct lp_lock lock;
 	int kept[2];        /* a pipe's two ends, if LP_KEPT; the read lock's holder's */
 	uint32_t next_free; /* under the free list's lock */
@@ -92,8 +93,35 @@ OS_INLINE int lp_sysfd(const struct lp_slot *slot)
 	return (int)os_load_u32(&slot->sysfd, OS_RELAXED);
 }
 
+enum { LP_SLOT_BITS = 24, LP_SLAB_COUNT = 4096, LP_PER_SLAB = (1 << LP_SLOT_BITS) / LP_SLAB_COUNT };
+
+/* Where slots are found. One object, so that looking a handle up touches as few pages as can be:
+ * between system calls each of them may cost a walk of the page tables.
+ *   tag      bits 62..52 of every handle; 0 until the first; stored once, under the lock of slot.c
+ *   slabs    struct lp_slot *, each stored once with release; read by anyone */
+struct lp_slots {
+	_Alignas(64) os_u64 tag;
+	os_ptr slabs[LP_SLAB_COUNT];
+};
+extern struct lp_slots lp_slots;
+
+OS_INLINE struct lp_slot *lp_slot_at(uint32_t i)
+{
+	struct lp_slot *slab = os_load_ptr(&lp_slots.slabs[i / LP_PER_SLAB], OS_ACQUIRE);
+
+	return slab == NULL ? NULL : slab + i % LP_PER_SLAB;
+}
+
 /* The slot that a handle's bits name, or NULL. Says nothing of its generation. */
-struct lp_slot *lp_slot_find(lapse_fd fd);
+OS_INLINE struct lp_slot *lp_slot_find(lapse_fd fd)
+{
+	uint64_t bits = (uint64_t)fd;
+
+	lp_fork_check();
+	if ((bits & (UINT64_MAX << 52)) != os_load_u64(&lp_slots.tag, OS_RELAXED))
+		return NULL;
+	return lp_slot_at(bits & ((1 << LP_SLOT_BITS) - 1));
+}
 
 OS_INLINE uint64_t lp_slot_generation(lapse_fd fd)
 {
@@ -103,8 +131,34 @@ OS_INLINE uint64_t lp_slot_generation(lapse_fd fd)
 /* The handle that names a slot in the generation of its word. */
 lapse_fd lp_slot_handle(const struct lp_slot *slot);
 
-/* Pin: +1 user, if fd is current and open. 0, -EBADF, -EUSERS (16 million users). */
-int lp_slot_pin(lapse_fd fd, struct lp_slot **slot);
+/* The one way in: add to the word what includes a user, if fd is current and none of the bits in
+ * `over` is set. 0; -EBADF; -EAGAIN: one of the bits in `busy` is set; -EUSERS: 16 million users. */
+OS_INLINE int lp_slot_enter(lapse_fd fd, uint64_t over, uint64_t busy, uint64_t add,
+                            struct lp_slot **out)
+{
+	struct lp_slot *slot = lp_slot_find(fd);
+	uint64_t word;
+
+	if (os_unlikely(slot == NULL))
+		return -EBADF;
+	*out = slot;
+	word = os_load_u64(&slot->word, OS_RELAXED);
+	do {
+		if (os_unlikely((word & (LP_GENERATION | over)) != lp_slot_generation(fd)))
+			return -EBADF;
+		if (os_unlikely((word & busy) != 0))
+			return -EAGAIN;
+		if (os_unlikely((word & LP_USERS) == LP_USERS))
+			return -EUSERS;
+	} while (os_unlikely(!os_cas_u64(&slot->word, &word, word + add)));
+	return 0;
+}
+
+/* Pin: +1 user. 0, -EBADF, -EUSERS. */
+OS_INLINE int lp_slot_pin(lapse_fd fd, struct lp_slot **slot)
+{
+	return lp_slot_enter(fd, LP_CLOSED | LP_INHERITED, 0, 1, slot);
+}
 
 /* -1 user; wakes the closer if it is now the only one. The slot may be gone afterwards. */
 void lp_slot_unpin(struct lp_slot *slot);
@@ -123,8 +177,7 @@ OS_INLINE bool lp_slot_knows(const struct lp_slot *slot, enum lp_learnt what)
 void lp_slot_learn(struct lp_slot *slot, enum lp_learnt what);
 void lp_slot_unlearn(struct lp_slot *slot, enum lp_learnt what);
 
-/* For lapse_dump: the number of slots that were ever given out, and each. */
+/* For lapse_dump: how many slots were ever given out; lp_slot_at has each. */
 uint32_t lp_slot_count(void);
-struct lp_slot *lp_slot_at(uint32_t i);
 
 #endif

@@ -25,9 +25,7 @@ static long read_some(struct lp_op *op, struct lp_side *side, lp_try_fn *try, vo
 		r = try(op, side, arg);
 		lp_op_saw_dry(slot, r == -EAGAIN);
 	}
-	if (r == -EAGAIN || r == -EINTR)
-		r = lp_op_until_done(op, side, POLLIN, try, arg, r);
-	return r;
+	return lp_op_until_done(op, side, POLLIN, try, arg, r);
 }
 
 ssize_t lapse_read(lapse_fd fd, void *buf, size_t n)
@@ -40,7 +38,7 @@ ssize_t lapse_read(lapse_fd fd, void *buf, size_t n)
 	if (r < 0)
 		return lp_ret(r);
 	r = n == 0 ? 0 : read_some(&op, &side, try_read, &b);
-	lp_op_end(&op);
+	lp_op_finish(&op);
 	return lp_ret(r);
 }
 
@@ -66,7 +64,7 @@ ssize_t lapse_readv(lapse_fd fd, const struct iovec *iov, int count)
 	if (r < 0)
 		return lp_ret(r);
 	r = read_some(&op, &side, try_readv, &v);
-	lp_op_end(&op);
+	lp_op_finish(&op);
 	return lp_ret(r);
 }
 
@@ -91,7 +89,7 @@ int lapse_read_full(lapse_fd fd, void *buf, size_t n, size_t *done)
 		if (r < 0)
 			break;
 	}
-	lp_op_end(&op);
+	lp_op_finish(&op);
 	*done = n - b.n;
 	return (int)lp_ret(r);
 }
@@ -113,8 +111,7 @@ static long write_all(struct lp_op *op, struct lp_side *side, struct block *b, l
 	for (;;) {
 		long r = try_write(op, side, b);
 
-		if (r == -EAGAIN || r == -EINTR)
-			r = lp_op_until_done(op, side, POLLOUT, try_write, b, r);
+		r = lp_op_until_done(op, side, POLLOUT, try_write, b, r);
 		if (r > 0) {
 			total += r;
 			b->buf += r;
@@ -123,9 +120,8 @@ static long write_all(struct lp_op *op, struct lp_side *side, struct block *b, l
 		*error = r < 0 ? r : 0;
 		if (r < 0 || b->n == 0)
 			return total;
-		*error = r == 0 ? -EIO
-		                : lp_op_progress(
-					  op); /* 0: it takes no more, and will not say why */
+		/* 0: it takes no more, and will not say why */
+		*error = r == 0 ? -EIO : lp_op_progress(op);
 		if (*error < 0)
 			return total;
 	}
@@ -147,7 +143,7 @@ ssize_t lapse_write(lapse_fd fd, const void *buf, size_t n)
 	} else {
 		r = write_all(&op, &side, &b, &error);
 	}
-	lp_op_end(&op);
+	lp_op_finish(&op);
 	return lp_count_or(r, error);
 }
 
@@ -192,8 +188,7 @@ ssize_t lapse_writev(lapse_fd fd, const struct iovec *iov, int count)
 	error = unfit(side.slot, iov, count);
 	while (error == 0) {
 		r = try_writev(&op, &side, &c);
-		if (r == -EAGAIN || r == -EINTR)
-			r = lp_op_until_done(&op, &side, POLLOUT, try_writev, &c, r);
+		r = lp_op_until_done(&op, &side, POLLOUT, try_writev, &c, r);
 		error = r < 0 ? r : 0;
 		if (r > 0)
 			total += r;
@@ -201,6 +196,6 @@ ssize_t lapse_writev(lapse_fd fd, const struct iovec *iov, int count)
 			break;
 		error = r == 0 ? -EIO : lp_op_progress(&op);
 	}
-	lp_op_end(&op);
+	lp_op_finish(&op);
 	return lp_count_or(total, error);
 }

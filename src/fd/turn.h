@@ -19,23 +19,8 @@ struct lp_waiter {
 /* Pin and turn in one compare-and-swap. 0; -EAGAIN: has to queue, nothing was done; -EBADF; -EUSERS. */
 OS_INLINE int lp_turn_try(lapse_fd fd, int dir, struct lp_slot **out)
 {
-	const uint64_t must_be_clear = LP_LOCK(dir) | LP_OTHERS | LP_CLOSED | LP_INHERITED;
-	struct lp_slot *slot = lp_slot_find(fd);
-	uint64_t word;
-
-	if (slot == NULL)
-		return -EBADF;
-	*out = slot;
-	word = os_load_u64(&slot->word, OS_RELAXED);
-	do {
-		if ((word & (LP_GENERATION | LP_CLOSED | LP_INHERITED)) != lp_slot_generation(fd))
-			return -EBADF;
-		if ((word & must_be_clear) != 0)
-			return -EAGAIN;
-		if ((word & LP_USERS) == LP_USERS)
-			return -EUSERS;
-	} while (!os_cas_u64(&slot->word, &word, word + LP_LOCK(dir) + 1));
-	return 0;
+	return lp_slot_enter(fd, LP_CLOSED | LP_INHERITED, LP_LOCK(dir) | LP_OTHERS,
+	                     LP_LOCK(dir) + 1, out);
 }
 
 /* Queue for the turn of an already pinned slot. True: it is ours at once; w is then not in the
@@ -52,7 +37,7 @@ OS_INLINE void lp_turn_give(struct lp_slot *slot, int dir)
 {
 	uint64_t word = os_load_u64(&slot->word, OS_RELAXED);
 
-	while ((word & (LP_OTHERS | LP_CLOSED)) == 0)
+	while (!os_unlikely((word & (LP_OTHERS | LP_CLOSED)) != 0))
 		if (os_cas_u64(&slot->word, &word, word - LP_LOCK(dir) - 1))
 			return;
 	lp_turn_pass_on(slot, dir);

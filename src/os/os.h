@@ -22,6 +22,11 @@
 
 #define OS_INLINE static inline __attribute__((always_inline))
 
+OS_INLINE bool os_unlikely(bool x)
+{
+	return __builtin_expect(x, 0);
+}
+
 /* ---- Atomics ----
  * Read-modify-writes and compare-and-swaps are sequentially consistent. There are no fences: a
  * checker of races cannot follow them, and a seq_cst access costs the same. */

@@ -23,7 +23,7 @@ OS_INLINE void lp_fork_check(void)
 {
 	os_u32 *word = os_load_ptr(&lp_fork_word, OS_ACQUIRE);
 
-	if (__builtin_expect(os_load_u32(word, OS_ACQUIRE) != LP_FORK_SETTLED, 0))
+	if (os_unlikely(os_load_u32(word, OS_ACQUIRE) != LP_FORK_SETTLED))
 		lp_fork_settle();
 }
 
