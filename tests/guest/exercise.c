@@ -17,8 +17,6 @@ void give_up(const char *file, int line, const char *what)
 	_exit(1);
 }
 
-#define EXPECT_ERR(call, error) EXPECT((errno = 0, (call) == -1) && errno == (error))
-
 /* ---- Sockets ---- */
 
 static void dial(lapse_fd ends[2])
@@ -169,6 +167,16 @@ static void move_bytes(void)
 		EXPECT(lapse_close(pipe[i]) == 0 && lapse_close(ends[i]) == 0);
 }
 
+void exercise_streams(void)
+{
+	lapse_fd ends[2];
+
+	EXPECT(lapse_socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+	let_go(ends);
+	dial(ends);
+	EXPECT(lapse_close(ends[0]) == 0 && lapse_close(ends[1]) == 0);
+}
+
 void exercise_threads(void)
 {
 	lapse_fd ends[2];
@@ -180,9 +188,6 @@ void exercise_threads(void)
 	ends[0] = lapse_adopt(fds[0]);
 	ends[1] = lapse_adopt(fds[1]);
 	let_go(ends);
-	EXPECT(lapse_socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-	let_go(ends);
-	dial(ends);
-	EXPECT(lapse_close(ends[0]) == 0 && lapse_close(ends[1]) == 0);
+	exercise_streams();
 	move_bytes();
 }

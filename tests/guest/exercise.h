@@ -6,6 +6,7 @@
 #include <lapse.h>
 
 #define EXPECT(condition) ((condition) ? (void)0 : give_up(__FILE__, __LINE__, #condition))
+#define EXPECT_ERR(call, error) EXPECT((errno = 0, (call) == -1) && errno == (error))
 
 void give_up(const char *file, int line, const char *what);
 
@@ -13,7 +14,10 @@ void give_up(const char *file, int line, const char *what);
  * a signal or a flag. */
 void exercise_sockets(void);
 
-/* The rest: pipes, files, and threads that move deadlines, cancel and close. */
+/* Sockets, and threads that move deadlines and close. */
+void exercise_streams(void);
+
+/* The same with pipes and files too. */
 void exercise_threads(void);
 
 /* All that a library could leave behind in the process: threads, signals, limits, flags. */

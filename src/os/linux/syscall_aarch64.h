@@ -20,42 +20,34 @@ OS_INLINE long os_syscall(long nr, long a, long b, long c, long d, long e, long 
 	return x0;
 }
 
-/* Load both words exclusively; store both unless another processor came between. ldaxp and stlxp
- * order like seq_cst accesses among themselves and with ldar and stlr. */
-OS_INLINE struct os_owned os_owned_load_exclusive(const struct os_owned *o)
-{
-	struct os_owned r;
-
-	__asm__ volatile("ldaxp %0, %1, %2" : "=&r"(r.owner), "=&r"(r.value) : "Q"(*o) : "memory");
-	return r;
-}
-
-OS_INLINE bool os_owned_store_exclusive(struct os_owned *o, struct os_owned v)
-{
-	uint32_t failed;
-
-	__asm__ volatile("stlxp %w0, %2, %3, %1"
-	                 : "=&r"(failed), "=Q"(*o)
-	                 : "r"(v.owner), "r"(v.value)
-	                 : "memory");
-	return !failed;
-}
-
+/* ldaxp and stlxp order like seq_cst accesses, among themselves and with ldar and stlr. Each pair is
+ * one piece of assembly: a store of the compiler's in between might make every attempt fail. */
 OS_INLINE bool os_owned_set(struct os_owned *o, uint64_t owner, int64_t v)
 {
-	for (;;) {
-		if (os_owned_load_exclusive(o).owner != owner)
-			return false;
-		if (os_owned_store_exclusive(o, (struct os_owned){owner, v}))
-			return true;
-	}
+	uint64_t found, before, failed;
+
+	__asm__ volatile("1:	ldaxp	%0, %1, %3\n"
+	                 "	cmp	%0, %4\n"
+	                 "	b.ne	2f\n"
+	                 "	stlxp	%w2, %4, %5, %3\n"
+	                 "	cbnz	%w2, 1b\n"
+	                 "2:"
+	                 : "=&r"(found), "=&r"(before), "=&r"(failed), "+Q"(*o)
+	                 : "r"(owner), "r"(v)
+	                 : "memory", "cc");
+	return found == owner;
 }
 
 OS_INLINE void os_owned_reset(struct os_owned *o, uint64_t owner, int64_t v)
 {
-	do
-		(void)os_owned_load_exclusive(o);
-	while (!os_owned_store_exclusive(o, (struct os_owned){owner, v}));
+	uint64_t found, before, failed;
+
+	__asm__ volatile("1:	ldaxp	%0, %1, %3\n"
+	                 "	stlxp	%w2, %4, %5, %3\n"
+	                 "	cbnz	%w2, 1b\n"
+	                 : "=&r"(found), "=&r"(before), "=&r"(failed), "+Q"(*o)
+	                 : "r"(owner), "r"(v)
+	                 : "memory");
 }
 
 #endif
