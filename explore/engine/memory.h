@@ -1,0 +1,27 @@
+/* Atomic memory as C11 has it: what the doors of os.h for atomics stand on. Owns the history of each
+ * word; each access is a step of the engine's. Knows nothing of what the words mean. */
+#ifndef X_MEMORY_H
+#define X_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* size: 4 or 8 bytes. order: an __ATOMIC_ constant. */
+uint64_t x_load(const void *a, int size, int order);
+void x_store(void *a, int size, uint64_t v, int order);
+/* Sequentially consistent; they return the old value. */
+uint64_t x_swap(void *a, int size, uint64_t v);
+uint64_t x_add(void *a, int size, uint64_t v);
+uint64_t x_or(void *a, int size, uint64_t v);
+bool x_cas(void *a, int size, uint64_t *expected, uint64_t v);
+
+/* Sixteen bytes: an owner and a number, see os.h. */
+bool x_owned_set(void *o, uint64_t owner, int64_t v);
+void x_owned_reset(void *o, uint64_t owner, int64_t v);
+int64_t x_owned_get(const void *o);
+
+/* For the report: names words that the engine cannot name itself. NULL: forget it. */
+void x_name_words(void (*name)(const void *address, char *buf, size_t size));
+
+#endif

@@ -1,0 +1,439 @@
+/* One run: threads as stacks that take turns, the clock, and the ways in which a run ends. Owns
+ * struct x_run. Who goes next is search.c's to say. */
+#include "engine/internal.h"
+#include "engine/switch.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+enum { STACK = 128 * 1024, HOOKS = 8, MAX_STEPS = 20000 };
+
+struct x_run x_run = {.current = -1, .acting = -1};
+const char x_clock_key[1];
+
+static char *stacks;
+static void *main_stack;  /* while a thread runs */
+static jmp_buf main_exit; /* out of whatever the main stack is in */
+static enum x_end ending;
+static struct x_report *report;
+static void (*each_run[HOOKS])(void);
+static void (*at_rest[HOOKS])(bool);
+static struct x_op tick;
+
+static void add_hook(void (**hooks)(void), void (*fn)(void))
+{
+	for (int i = 0; i < HOOKS; i++) {
+		if (hooks[i] == fn)
+			return;
+		if (hooks[i] == NULL) {
+			hooks[i] = fn;
+			return;
+		}
+	}
+	x_unfit("more than %d hooks", HOOKS);
+}
+
+void x_each_run(void (*fn)(void))
+{
+	add_hook(each_run, fn);
+}
+
+void x_at_rest(void (*fn)(bool))
+{
+	add_hook((void (**)(void))at_rest, (void (*)(void))fn);
+}
+
+/* ---- The ends ---- */
+
+void x_run_leave(enum x_end end)
+{
+	ending = end;
+	if (x_run.current < 0)
+		longjmp(main_exit, 1);
+	x_run.current = -1;
+	for (;;) {
+		void *nowhere;
+
+		x_switch(&nowhere, main_stack);
+	}
+}
+
+static void fail(const char *promise, const char *format, va_list args)
+{
+	(void)snprintf(report->promise, sizeof report->promise, "%s", promise);
+	(void)vsnprintf(report->message, sizeof report->message, format, args);
+}
+
+void x_broken(const char *promise, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (report == NULL) {
+		(void)fprintf(stderr, "%s: ", promise);
+		(void)vfprintf(stderr, format, args);
+		(void)fprintf(stderr, " (in no run)\n");
+		abort();
+	}
+	fail(promise, format, args);
+	va_end(args);
+	x_run_leave(X_END_BROKEN);
+}
+
+void x_unfit(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (report == NULL) {
+		(void)vfprintf(stderr, format, args);
+		(void)fprintf(stderr, " (in no run)\n");
+		abort();
+	}
+	fail("unfit", format, args);
+	va_end(args);
+	x_run_leave(X_END_UNFIT);
+}
+
+/* ---- What others ask ---- */
+
+int x_self(void)
+{
+	return x_run.running ? x_run.current : x_run.acting;
+}
+
+bool x_running(void)
+{
+	return x_run.running;
+}
+
+void x_be(int thread)
+{
+	x_run.acting = thread;
+}
+
+int x_thread_count(void)
+{
+	return x_run.count;
+}
+
+uint32_t x_now_step(void)
+{
+	return x_run.steps;
+}
+
+uint32_t x_steps_before(int thread)
+{
+	return x_run.running ? x_run.threads[x_run.current].clock.of[thread] : 0;
+}
+
+bool x_was_past(int thread, uint16_t step)
+{
+	return x_run.threads[x_run.current].before.of[thread] >= step;
+}
+
+bool x_waits(int thread, const struct x_op **op)
+{
+	const struct x_thread *t = &x_run.threads[thread];
+
+	*op = t->op;
+	return t->life == X_STARTED && t->op != NULL;
+}
+
+/* ---- The clock ---- */
+
+static int64_t instant(int ticks)
+{
+	return ticks == 0 ? 1 : x_run.scenario->instants[ticks - 1];
+}
+
+int64_t x_time(void)
+{
+	return x_run.running ? instant(x_run.ticks) : 1;
+}
+
+int64_t x_time_seen(void)
+{
+	return x_run.running ? instant(x_run.threads[x_run.current].clock.of[x_run.count]) : 1;
+}
+
+static void describe_clock(const void *key, char *buf, size_t size)
+{
+	(void)key;
+	(void)snprintf(buf, size, "clock");
+}
+
+x_object x_clock(void)
+{
+	return x_object_at(x_clock_key, describe_clock);
+}
+
+static bool clock_goes_on(void)
+{
+	return x_run.ticks < 6 && x_run.scenario->instants[x_run.ticks] != 0;
+}
+
+static void describe_tick(const struct x_op *op, char *buf, size_t size)
+{
+	(void)snprintf(buf, size, "-> %lld", (long long)op->values[0]);
+}
+
+/* ---- Steps ---- */
+
+x_mask x_run_enabled(void)
+{
+	x_mask mask = 0;
+
+	for (int i = 0; i < x_run.count; i++) {
+		const struct x_thread *t = &x_run.threads[i];
+
+		if (t->life == X_STARTED && (t->op->enabled == NULL || t->op->enabled(t->op)))
+			mask |= x_bit(i);
+	}
+	return clock_goes_on() ? mask | x_bit(x_run.count) : mask;
+}
+
+static void rest(bool ended)
+{
+	bool waiting = false;
+
+	for (int i = 0; i < x_run.count; i++)
+		waiting = waiting || x_run.threads[i].life == X_STARTED;
+	for (int i = 0; i < HOOKS && at_rest[i] != NULL; i++)
+		at_rest[i](ended);
+	if (ended && waiting && at_rest[0] == NULL)
+		x_broken("deadlock", "nobody can go on");
+}
+
+static void take(int thread, struct x_op *op)
+{
+	struct x_thread *t = &x_run.threads[thread];
+	uint32_t most = x_run.options->max_steps != 0 ? x_run.options->max_steps : MAX_STEPS;
+
+	if (op->refine != NULL)
+		op->refine(op);
+	if (x_touch(thread, op->reads, op->writes) && !x_run.all_visible)
+		x_run_leave(X_END_RESTART);
+	if (++x_run.steps > most)
+		x_unfit("a run of more than %u steps", most);
+	t->before = t->clock;
+	t->steps++;
+	x_search_taken(thread, op);
+	if (x_show)
+		x_trace_step(thread, op);
+	if (x_recording)
+		x_record((char)('0' + thread));
+	t->op = NULL;
+}
+
+static void take_tick(void)
+{
+	tick.writes = x_only(tick.object);
+	tick.values[0] = (uint64_t)instant(x_run.ticks + 1);
+	take(x_run.count, &tick);
+	x_run.ticks++;
+}
+
+/* Who goes on: the clock's steps are taken here. */
+static int next(void)
+{
+	for (;;) {
+		x_mask enabled = x_run_enabled();
+		int thread;
+
+		if ((enabled & ~x_bit(x_run.count)) == 0)
+			rest(enabled == 0);
+		if (enabled == 0) {
+			x_search_end();
+			x_run_leave(X_END_DONE);
+		}
+		thread = x_search_next(enabled);
+		if (thread != x_run.count)
+			return thread;
+		take_tick();
+	}
+}
+
+static void go_to(int thread)
+{
+	int self = x_run.current;
+	void *nowhere;
+
+	x_run.current = thread;
+	if (self == thread)
+		return;
+	if (self >= 0)
+		x_run.threads[self].saved_errno = errno;
+	errno = x_run.threads[thread].saved_errno;
+	x_switch(self < 0 ? &nowhere : &x_run.threads[self].stack_pointer,
+	         x_run.threads[thread].stack_pointer);
+}
+
+static void to_main(void)
+{
+	int self = x_run.current;
+
+	x_run.current = -1;
+	x_switch(&x_run.threads[self].stack_pointer, main_stack);
+}
+
+void x_step(struct x_op *op)
+{
+	int self = x_run.current;
+
+	if (op->refine != NULL)
+		op->refine(op);
+	if (!x_run.running || self < 0)
+		return;
+	if (X_LIKELY(!x_run.all_visible) && op->enabled == NULL &&
+	    ((op->reads | op->writes) & x_shared) == 0) {
+		if (x_touch(self, op->reads, op->writes))
+			x_run_leave(X_END_RESTART);
+		if (x_recording)
+			x_record((char)('0' + self));
+		return;
+	}
+	x_run.threads[self].op = op;
+	if (x_run.starting)
+		to_main();
+	else
+		go_to(next());
+	take(self, op);
+}
+
+int x_choose(int n, const char *what)
+{
+	if (!x_run.running || n <= 1)
+		return 0;
+	return x_search_choose(n, what, false);
+}
+
+int x_fault(int n, const char *what)
+{
+	int taken;
+
+	if (!x_run.running || x_run.faults[x_run.current] == 0)
+		return 0;
+	taken = x_search_choose(n, what, true);
+	if (taken != 0)
+		x_run.faults[x_run.current]--;
+	return taken;
+}
+
+void x_alone(void)
+{
+	struct x_op op = {.name = "alone", .object = -1, .writes = ~(x_set)0};
+
+	x_step(&op);
+	for (int i = 0; i < x_run.count; i++)
+		if (i != x_run.current)
+			x_run.threads[i].life = X_ENDED;
+}
+
+/* ---- From beginning to end ---- */
+
+static void body(void)
+{
+	struct x_thread *t = &x_run.threads[x_run.current];
+
+	errno = 0;
+	x_run.scenario->threads[x_run.current]();
+	t->life = X_ENDED;
+	t->op = NULL;
+	if (x_run.starting)
+		to_main();
+	else
+		go_to(next());
+	abort(); /* nobody goes on with one that has ended */
+}
+
+/* As if body had been called by nobody, which keeps the stack as the ABI wants it. */
+static void prepare(int i)
+{
+	struct x_thread *t = &x_run.threads[i];
+	void **top = (void **)(stacks + (size_t)(i + 1) * STACK);
+
+	memset(t, 0, sizeof *t);
+	t->life = X_STARTED;
+	*--top = NULL;
+	*--top = (void *)(uintptr_t)body;
+	top -= 6;
+	t->stack_pointer = top;
+}
+
+static void start_all(void)
+{
+	x_run.starting = true;
+	for (int i = 0; i < x_run.count; i++) {
+		x_run.current = i;
+		x_switch(&main_stack, x_run.threads[i].stack_pointer);
+		if (ending != X_END_BLOCKED)
+			longjmp(main_exit, 1);
+	}
+	x_run.starting = false;
+}
+
+static void make_stacks(void)
+{
+	if (stacks != NULL)
+		return;
+	stacks = mmap(NULL, (size_t)X_THREADS * STACK, PROT_READ | PROT_WRITE,
+	              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (stacks == MAP_FAILED)
+		abort();
+	x_plain_watch(stacks, (size_t)X_THREADS * STACK);
+}
+
+static void begin(void)
+{
+	x_run.ticks = 0;
+	x_run.steps = 0;
+	memset(&x_run.threads[x_run.count], 0, sizeof *x_run.threads);
+	for (int i = 0; i < x_run.count; i++) {
+		prepare(i);
+		x_run.faults[i] = x_run.scenario->faults;
+	}
+	x_state_restore();
+	x_objects_begin_run();
+	x_memory_begin_run();
+	x_plain_begin_run();
+	x_trace_begin_run();
+	x_search_begin_run();
+	for (int i = 0; i < HOOKS && each_run[i] != NULL; i++)
+		each_run[i]();
+	tick = (struct x_op){.name = "tick", .object = x_clock(), .describe = describe_tick};
+}
+
+static void whole_run(void)
+{
+	int first;
+
+	x_run.running = true;
+	start_all();
+	first = next();
+	x_run.current = first;
+	errno = x_run.threads[first].saved_errno;
+	x_switch(&main_stack, x_run.threads[first].stack_pointer);
+}
+
+/* `ending` stays BLOCKED while nobody has said how it ends. */
+enum x_end x_run_once(struct x_report *r)
+{
+	report = r;
+	ending = X_END_BLOCKED;
+	make_stacks();
+	begin();
+	x_run.current = -1;
+	if (setjmp(main_exit) == 0)
+		whole_run();
+	x_run.running = false;
+	x_run.current = -1;
+	if (ending == X_END_DONE && x_run.scenario->finish != NULL && setjmp(main_exit) == 0)
+		x_run.scenario->finish();
+	report = NULL;
+	return ending;
+}
