@@ -65,6 +65,7 @@ struct x_run {
 	int ticks;             /* instants that have come */
 	int faults[X_THREADS]; /* left */
 	uint32_t steps;
+	uint32_t all_steps; /* private ones too */
 	bool all_visible;
 };
 extern struct x_run x_run;
@@ -113,6 +114,11 @@ void x_state_begin(void);   /* before setup */
 void x_state_freeze(void);  /* after it: this is what each run starts from */
 void x_state_restore(void); /* before each run */
 void x_state_end(void);     /* as it was before setup */
+
+/* ---- Endless loops (watch.c) ---- */
+
+void x_watch(bool on);
+void x_progress(void); /* at each step, private ones too */
 
 /* ---- Memory and plain data ---- */
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { STACK = 128 * 1024, HOOKS = 8, MAX_STEPS = 20000 };
+enum { STACK = 128 * 1024, HOOKS = 8, MAX_STEPS = 20000, MAX_PRIVATE = 1000000 };
 
 struct x_run x_run = {.current = -1, .acting = -1};
 const char x_clock_key[1];
@@ -289,6 +289,9 @@ void x_step(struct x_op *op)
 		op->refine(op);
 	if (!x_run.running || self < 0)
 		return;
+	x_progress();
+	if (++x_run.all_steps > MAX_PRIVATE)
+		x_unfit("a run of more than %d steps, private ones counted", MAX_PRIVATE);
 	if (X_LIKELY(!x_run.all_visible) && op->enabled == NULL &&
 	    ((op->reads | op->writes) & x_shared) == 0) {
 		if (x_touch(self, op->reads, op->writes))
@@ -391,7 +394,7 @@ static void make_stacks(void)
 static void begin(void)
 {
 	x_run.ticks = 0;
-	x_run.steps = 0;
+	x_run.steps = x_run.all_steps = 0;
 	memset(&x_run.threads[x_run.count], 0, sizeof *x_run.threads);
 	for (int i = 0; i < x_run.count; i++) {
 		prepare(i);

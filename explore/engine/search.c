@@ -60,10 +60,15 @@ static x_mask still_asleep(void)
 	for (x_mask m = (last->sleep | last->done) & (x_mask)~x_bit(last->thread); m != 0;
 	     m &= m - 1) {
 		int t = lowest(m);
-		const struct x_op *op = x_run.threads[t].op;
-		x_set reads = op == NULL ? 0 : op->reads;
-		x_set writes = t == x_run.count ? x_only(x_clock()) : op == NULL ? 0 : op->writes;
+		struct x_op *op = x_run.threads[t].op;
+		x_set reads, writes;
 
+		/* What it would touch by now: a compare-and-swap that would have failed as it was
+		 * declared may succeed, and then depends on more. */
+		if (op != NULL && op->refine != NULL)
+			op->refine(op);
+		reads = op == NULL ? 0 : op->reads;
+		writes = t == x_run.count ? x_only(x_clock()) : op == NULL ? 0 : op->writes;
 		if (!x_dependent(reads, writes, last->reads, last->writes))
 			asleep |= x_bit(t);
 	}
@@ -101,19 +106,35 @@ static x_mask within_bound(x_mask enabled)
 	return used < x_run.options->preemptions ? enabled : x_bit(last);
 }
 
+/* S. Burckhardt et al., "A randomized scheduler with probabilistic guarantees of finding bugs",
+ * ASPLOS 2010: threads by random priorities, but for depth - 1 random steps at which the running one
+ * falls behind all others. */
+enum { DEPTHS = 16 };
 static int priorities[X_THREADS];
+static size_t changes[DEPTHS];
+static size_t longest = 1; /* steps of a run so far */
 
 static int by_priority(x_mask enabled)
 {
 	int best = -1;
 
-	if (draw(16) == 0) /* a change point: the running one goes to the end */
-		for (int i = 0; i < X_THREADS; i++)
-			priorities[i] += i == x_run.current ? -X_THREADS : 1;
+	for (int i = 0; i < x_run.options->depth - 1 && i < DEPTHS; i++)
+		if (changes[i] == x_search.at && x_run.current >= 0)
+			priorities[x_run.current] = -1 - i;
 	for (x_mask m = enabled; m != 0; m &= m - 1)
 		if (best < 0 || priorities[lowest(m)] > priorities[best])
 			best = lowest(m);
 	return best;
+}
+
+static void draw_priorities(void)
+{
+	if (x_search.at > longest)
+		longest = x_search.at;
+	for (int i = 0; i < X_THREADS; i++)
+		priorities[i] = (int)draw(1000);
+	for (int i = 0; i < DEPTHS; i++)
+		changes[i] = draw(longest);
 }
 
 static int random_of(x_mask enabled)
@@ -240,11 +261,11 @@ void x_search_end(void)
 
 void x_search_begin_run(void)
 {
+	if (mode() == X_PCT)
+		draw_priorities();
 	x_search.at = 0;
 	x_search.last = NULL;
 	x_replay_begin_run();
-	for (int i = 0; i < X_THREADS; i++)
-		priorities[i] = (int)draw(1000);
 }
 
 /* ---- From run to run ---- */
@@ -411,7 +432,9 @@ void x_explore(const struct x_scenario *s, const struct x_options *o, struct x_r
 		s->setup();
 	x_run.acting = -1;
 	x_state_freeze();
+	x_watch(true);
 	r->verdict = o->replay != NULL ? replay(r) : search(r, began);
+	x_watch(false);
 	x_state_end();
 	r->seconds = seconds_now() - began;
 }
