@@ -130,6 +130,10 @@ struct x_scenario {
 	int faults;           /* that each thread may meet in a run */
 	/* What a run came to, as a number, to count how many different ones there were; NULL: 0 */
 	uint64_t (*outcome)(void);
+	/* For people: what the threads are called; NULL: their numbers. */
+	const char *names[X_THREADS - 1];
+	/* The promise that it breaks, where it is kept to show that this is found; NULL: none. */
+	const char *breaks;
 };
 
 enum x_memory { X_C11, X_SC };
@@ -179,7 +183,8 @@ struct x_event {
 	bool is_choice; /* op.name is what was chosen, op.values[0] of op.values[1] */
 	bool is_said;   /* op.name is what x_say was told */
 	struct x_op op;
-	int64_t time; /* when it was taken */
+	char object[40]; /* the name of op.object as it was then */
+	int64_t time;    /* when it was taken */
 };
 size_t x_trace(const struct x_event **events);
 /* Words of the part above for people, between steps ("read -> -1 ETIME"). Costs nothing unless a run

@@ -41,8 +41,12 @@ static struct x_event *add(int thread)
 
 void x_trace_step(int thread, const struct x_op *op)
 {
+	struct x_event *e;
+
 	x_run.threads[thread].event = event_count;
-	add(thread)->op = *op;
+	e = add(thread);
+	e->op = *op;
+	x_object_name(op->object, e->object, sizeof e->object);
 }
 
 void x_trace_choice(int thread, const char *what, int taken, int n)
