@@ -166,6 +166,9 @@ extern const size_t check_operation_count;
 
 const struct operation *check_operation(const char *name);
 
+/* Start it on a handle, with a byte of the call's own, and wait until it is asleep. */
+void operation_block(struct call *c, const char *name, lapse_fd fd);
+
 enum { FILLER_MAX = 64 };
 
 /* lapse_set_read_deadline or lapse_set_write_deadline. */

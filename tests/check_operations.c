@@ -216,6 +216,12 @@ const struct operation *check_operation(const char *name)
 	check_die("no such operation: %s", name);
 }
 
+void operation_block(struct call *c, const char *name, lapse_fd fd)
+{
+	*c = (struct call){.fd = fd};
+	call_block(c, check_operation(name)->run);
+}
+
 bool finishes_soon(const struct where *where)
 {
 	return where->operation->run != do_connect || where->family->domain != AF_INET;

@@ -29,8 +29,7 @@ static void close_read(void **state)
 	char byte;
 
 	family_make(where->family, ends);
-	c = (struct call){.fd = ends[0]};
-	call_block(&c, check_operation("read")->run);
+	operation_block(&c, "read", ends[0]);
 	for (int i = 0; i < 2; i++) {
 		CHECK(lapse_shutdown(ends[0], SHUT_RD) == 0);
 		if (i == 0)
@@ -160,8 +159,7 @@ static void close_unblocks_read(void **state)
 	lapse_fd ends[2];
 
 	family_make(where->family, ends);
-	c = (struct call){.fd = ends[0]};
-	call_block(&c, check_operation("read")->run);
+	operation_block(&c, "read", ends[0]);
 	CHECK(lapse_close(ends[1]) == 0);
 	CHECK_CALL(&c, 0, 0);
 	CHECK(lapse_close(ends[0]) == 0);
@@ -187,8 +185,7 @@ static void read_timeout_unblocks_read(void **state)
 	lapse_fd ends[2];
 
 	family_make(where->family, ends);
-	c = (struct call){.fd = ends[0]};
-	call_block(&c, check_operation("read")->run);
+	operation_block(&c, "read", ends[0]);
 	CHECK(lapse_set_read_deadline(ends[0], 123 * LAPSE_US) == 0);
 	CHECK_CALL(&c, -1, LAPSE_EXPIRED);
 	pair_close(ends);
@@ -203,8 +200,7 @@ static void not_temporary_read(void **state)
 
 	(void)state;
 	pair_make("tcp", ends);
-	c = (struct call){.fd = ends[0]};
-	call_block(&c, check_operation("read")->run);
+	operation_block(&c, "read", ends[0]);
 	CHECK(setsockopt(lapse_sysfd(ends[1]), SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) ==
 	      0);
 	CHECK(lapse_close(ends[1]) == 0);

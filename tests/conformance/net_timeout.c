@@ -50,8 +50,7 @@ static void dial_timeout_max_duration(void **state)
 		CHECK(lapse_connect(fd, (struct sockaddr *)&address, size) == 0);
 		peer = lapse_accept(listener, NULL, NULL);
 		CHECK(peer != LAPSE_NOFD);
-		c = (struct call){.fd = fd};
-		call_block(&c, check_operation("read")->run);
+		operation_block(&c, "read", fd);
 		CHECK(lapse_write(peer, "x", 1) == 1);
 		CHECK_CALL(&c, 1, 0);
 		CHECK(lapse_close(fd) == 0 && lapse_close(peer) == 0);
@@ -317,8 +316,7 @@ static void concurrent_set_deadline(void **state)
 
 	for (int i = 0; i < CONNS; i++) {
 		family_make(where->family, ends[i]);
-		readers[i] = (struct call){.fd = ends[i][0]};
-		call_block(&readers[i], check_operation("read")->run);
+		operation_block(&readers[i], "read", ends[i][0]);
 	}
 	for (int i = 0; i < SETTERS; i++) {
 		setters[i] = (struct setter){.readers = readers, .now = now, .index = i};

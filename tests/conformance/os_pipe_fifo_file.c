@@ -74,8 +74,7 @@ static void closed_pipe_race_read(void **state)
 	lapse_fd ends[2];
 
 	family_make(where->family, ends);
-	c = (struct call){.fd = ends[0]};
-	call_block(&c, check_operation("read")->run);
+	operation_block(&c, "read", ends[0]);
 	CHECK(lapse_close(ends[0]) == 0);
 	CHECK_CALL(&c, -1, EBADF);
 	CHECK(lapse_close(ends[1]) == 0);
@@ -115,8 +114,7 @@ static void close_with_blocking_read_by_new_file(void **state)
 	(void)state;
 	CHECK(pipe2(fds, O_CLOEXEC) == 0);
 	fd = lapse_adopt(fds[0]);
-	c = (struct call){.fd = fd};
-	call_block(&c, check_operation("read")->run);
+	operation_block(&c, "read", fd);
 	CHECK(lapse_close(fd) == 0);
 	CHECK_CALL(&c, -1, EBADF);
 	close(fds[1]);
@@ -132,8 +130,7 @@ static void close_with_blocking_read_by_fd(void **state)
 	(void)state;
 	CHECK(lapse_pipe(ends) == 0);
 	flags = fcntl(lapse_sysfd(ends[0]), F_GETFL);
-	c = (struct call){.fd = ends[0]};
-	call_block(&c, check_operation("read")->run);
+	operation_block(&c, "read", ends[0]);
 	CHECK(fcntl(lapse_sysfd(ends[0]), F_GETFL) == flags);
 	CHECK(lapse_close(ends[0]) == 0);
 	CHECK_CALL(&c, -1, EBADF);
@@ -245,8 +242,7 @@ static void read_nonblocking_fd(void **state)
 	(void)state;
 	CHECK(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
 	fd = lapse_adopt(fds[0]);
-	c = (struct call){.fd = fd};
-	call_block(&c, check_operation("read")->run);
+	operation_block(&c, "read", fd);
 	CHECK(write(fds[1], "x", 1) == 1);
 	CHECK_CALL(&c, 1, 0);
 	CHECK(fcntl(fds[0], F_GETFL) & O_NONBLOCK);

@@ -55,8 +55,7 @@ static int close_dev_tty(void *arg)
 	tty = lapse_open("/dev/tty", O_RDWR, 0);
 	if (tty == LAPSE_NOFD)
 		return 3;
-	c = (struct call){.fd = tty};
-	call_block(&c, check_operation("read")->run);
+	operation_block(&c, "read", tty);
 	if (lapse_close(tty) != 0)
 		return 4;
 	call_join(&c);

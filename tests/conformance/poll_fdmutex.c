@@ -58,12 +58,10 @@ static void mutex_close_unblock(void **state)
 	family_make(where->family, ends);
 	sysfd = lapse_sysfd(ends[0]);
 	for (int i = 0; i < 1 + QUEUED; i++) {
-		readers[i] = (struct call){.fd = ends[0]};
-		call_block(&readers[i], check_operation("read")->run);
+		operation_block(&readers[i], "read", ends[0]);
 	}
 	for (int i = 0; i < QUEUED; i++) {
-		waiters[i] = (struct call){.fd = ends[0]};
-		call_block(&waiters[i], check_operation("wait_read")->run);
+		operation_block(&waiters[i], "wait_read", ends[0]);
 	}
 	CHECK(fcntl(sysfd, F_GETFD) >= 0);
 	CHECK(lapse_close(ends[0]) == 0);

@@ -182,8 +182,7 @@ void read_timeout_must_not_return(void **state)
 	CHECK(lapse_set_deadline(ends[0], lapse_in(-5 * LAPSE_S)) == 0);
 	CHECK(lapse_set_write_deadline(ends[0], lapse_in(-5 * LAPSE_S)) == 0);
 	CHECK(lapse_set_read_deadline(ends[0], LAPSE_NEVER) == 0);
-	c = (struct call){.fd = ends[0]};
-	call_block(&c, check_operation("read")->run);
+	operation_block(&c, "read", ends[0]);
 	CHECK(lapse_close(ends[0]) == 0);
 	CHECK_CALL(&c, -1, EBADF);
 	CHECK(lapse_close(ends[1]) == 0);

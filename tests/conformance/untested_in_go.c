@@ -17,8 +17,7 @@ static bool move_in_time(const struct family *family)
 
 	family_make(family, ends);
 	CHECK(lapse_set_read_deadline(ends[0], lapse_in(3600 * LAPSE_S)) == 0);
-	c = (struct call){.fd = ends[0]};
-	call_block(&c, check_operation("read")->run);
+	operation_block(&c, "read", ends[0]);
 	CHECK(lapse_set_read_deadline(ends[0], lapse_in(1800 * LAPSE_S)) == 0);
 	near = lapse_in(4 * LAPSE_MS);
 	CHECK(lapse_set_read_deadline(ends[0], near) == 0);
@@ -59,9 +58,9 @@ static void pulse_leaves_no_trace(void **state)
 
 	family_make(where->family, ends);
 	for (int i = 0; i < count; i++) {
-		struct call c = {.fd = ends[0]};
+		struct call c;
 
-		call_block(&c, check_operation("read")->run);
+		operation_block(&c, "read", ends[0]);
 		CHECK(lapse_set_read_deadline(ends[0], lapse_in(-1)) == 0);
 		CHECK(lapse_set_read_deadline(ends[0], LAPSE_NEVER) == 0);
 		CHECK(lapse_write(ends[1], "x", 1) == 1);
@@ -85,9 +84,9 @@ static void cancel_loses_none(void **state)
 
 	family_make(where->family, ends);
 	for (int i = 0; i < count; i++) {
-		struct call c = {.fd = ends[0]};
+		struct call c;
 
-		call_block(&c, check_operation("read")->run);
+		operation_block(&c, "read", ends[0]);
 		CHECK(lapse_cancel(ends[0], LAPSE_READ) == 0);
 		CHECK_CALL(&c, -1, ECANCELED);
 		CHECK(lapse_write(ends[1], "x", 1) == 1);
@@ -270,8 +269,7 @@ static void queued_expires_behind_whoever(void **state)
 	s.fd = adopted;
 	subject_block(&s, &holder);
 	for (int i = 0; i < 3; i++) {
-		queued[i] = (struct call){.fd = adopted};
-		call_block(&queued[i], check_operation("write")->run);
+		operation_block(&queued[i], "write", adopted);
 	}
 	CHECK(lapse_set_write_deadline(adopted, lapse_in(LAPSE_MS)) == 0);
 	for (int i = 0; i < 3; i++)
@@ -315,8 +313,7 @@ static void closes_error_is_told(void **state)
 
 		family_make(where->family, ends);
 		sysfd = lapse_sysfd(ends[0]);
-		reader = (struct call){.fd = ends[0]};
-		call_block(&reader, check_operation("read")->run);
+		operation_block(&reader, "read", ends[0]);
 		closer.call.fd = ends[0];
 		call_start(&closer.call, close_in_vain);
 		CHECK_CALL(&reader, -1, EBADF);

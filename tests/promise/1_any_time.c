@@ -294,18 +294,23 @@ static void other_handle_ends_queued(void **state)
 
 /* ---- Two directions ---- */
 
+/* Neither a read nor a write of it can go on. */
+static void full_open(struct subject *s, const struct where *where)
+{
+	struct where reads = {where->family, check_operation("read")};
+
+	subject_open(s, &reads);
+	(void)pair_fill(s->fd, s->peer);
+}
+
 static void read_deadline_spares_writer(void **state)
 {
-	const struct where *where = *state;
-	struct where reads = {where->family, check_operation("read")};
 	struct subject s;
 	struct call reader, writer;
 
-	subject_open(&s, &reads);
-	(void)pair_fill(s.fd, s.peer);
+	full_open(&s, *state);
 	subject_block(&s, &reader);
-	writer = (struct call){.fd = s.fd};
-	call_block(&writer, check_operation("write")->run);
+	operation_block(&writer, "write", s.fd);
 	CHECK(lapse_set_read_deadline(s.fd, lapse_in(-1)) == 0);
 	CHECK_CALL(&reader, -1, LAPSE_EXPIRED);
 	call_await_sleep(&writer);
@@ -316,16 +321,12 @@ static void read_deadline_spares_writer(void **state)
 
 static void set_deadline_ends_both(void **state)
 {
-	const struct where *where = *state;
-	struct where reads = {where->family, check_operation("read")};
 	struct subject s;
 	struct call reader, writer;
 
-	subject_open(&s, &reads);
-	(void)pair_fill(s.fd, s.peer);
+	full_open(&s, *state);
 	subject_block(&s, &reader);
-	writer = (struct call){.fd = s.fd};
-	call_block(&writer, check_operation("write")->run);
+	operation_block(&writer, "write", s.fd);
 	CHECK(lapse_set_deadline(s.fd, lapse_in(LAPSE_MS)) == 0);
 	CHECK_CALL(&reader, -1, LAPSE_EXPIRED);
 	CHECK_CALL(&writer, -1, LAPSE_EXPIRED);
@@ -340,13 +341,10 @@ static intptr_t wait_both(struct call *c)
 
 static void either_deadline_ends_wait_for_both(void **state)
 {
-	const struct where *where = *state;
-	struct where reads = {where->family, check_operation("read")};
 	struct subject s;
 	struct call c;
 
-	subject_open(&s, &reads);
-	(void)pair_fill(s.fd, s.peer);
+	full_open(&s, *state);
 	for (int dir = LAPSE_READ; dir <= LAPSE_WRITE; dir++) {
 		c = (struct call){.fd = s.fd};
 		call_block(&c, wait_both);

@@ -17,6 +17,7 @@ enum { BIG = 1 << 20 };
 
 /* A big stream operation on ends[1] that cannot finish, and what has come out at ends[0]. */
 struct cut {
+	int next; /* kind of operation */
 	lapse_fd ends[2];
 	struct call call;
 	char *bytes;
@@ -71,10 +72,18 @@ static const struct {
 };
 enum { CUTTABLE_COUNT = sizeof(cuttable) / sizeof(cuttable[0]) };
 
-static void cut_begin(struct cut *cut, const struct family *family, int kind)
+/* Begin the next one that such a descriptor has. False: all had their turn. */
+static bool cut_next(struct cut *cut, const struct where *where)
 {
-	int sysfd = memfd_create("big", MFD_CLOEXEC);
+	const struct family *family = where->family;
+	int sysfd;
 
+	while (cut->next < CUTTABLE_COUNT &&
+	       (family->traits & cuttable[cut->next].needs) != cuttable[cut->next].needs)
+		cut->next++;
+	if (cut->next == CUTTABLE_COUNT)
+		return false;
+	sysfd = memfd_create("big", MFD_CLOEXEC);
 	CHECK(ftruncate(sysfd, BIG) == 0);
 	cut->bytes = mmap(NULL, BIG, PROT_READ | PROT_WRITE, MAP_SHARED, sysfd, 0);
 	CHECK(cut->bytes != MAP_FAILED);
@@ -84,7 +93,8 @@ static void cut_begin(struct cut *cut, const struct family *family, int kind)
 	cut->call = (struct call){.fd = cut->ends[1], .other = cut->file};
 	cut->call.buf = cut->bytes;
 	cut->call.n = BIG;
-	call_block(&cut->call, cuttable[kind].run);
+	call_block(&cut->call, cuttable[cut->next++].run);
+	return true;
 }
 
 /* It returned a short count, for that reason; exactly so many bytes have arrived, and no others. */
@@ -112,13 +122,9 @@ static void cut_end(struct cut *cut)
 
 static void cut_by_deadline(void **state)
 {
-	const struct where *where = *state;
-	struct cut cut;
+	struct cut cut = {0};
 
-	for (int i = 0; i < CUTTABLE_COUNT; i++) {
-		if ((where->family->traits & cuttable[i].needs) != cuttable[i].needs)
-			continue;
-		cut_begin(&cut, where->family, i);
+	while (cut_next(&cut, *state)) {
 		CHECK(lapse_set_write_deadline(cut.ends[1], lapse_in(LAPSE_MS)) == 0);
 		cut_check(&cut, LAPSE_EXPIRED);
 		CHECK_ERR(lapse_write(cut.ends[1], "x", 1), LAPSE_EXPIRED);
@@ -131,13 +137,9 @@ static void cut_by_deadline(void **state)
 
 static void cut_by_cancel(void **state)
 {
-	const struct where *where = *state;
-	struct cut cut;
+	struct cut cut = {0};
 
-	for (int i = 0; i < CUTTABLE_COUNT; i++) {
-		if ((where->family->traits & cuttable[i].needs) != cuttable[i].needs)
-			continue;
-		cut_begin(&cut, where->family, i);
+	while (cut_next(&cut, *state)) {
 		CHECK(lapse_cancel(cut.ends[1], LAPSE_WRITE) == 0);
 		cut_check(&cut, ECANCELED);
 		CHECK(lapse_write(cut.ends[1], "x", 1) == 1);
@@ -147,14 +149,10 @@ static void cut_by_cancel(void **state)
 
 static void cut_by_close(void **state)
 {
-	const struct where *where = *state;
-	struct cut cut;
+	struct cut cut = {0};
 	int keep;
 
-	for (int i = 0; i < CUTTABLE_COUNT; i++) {
-		if ((where->family->traits & cuttable[i].needs) != cuttable[i].needs)
-			continue;
-		cut_begin(&cut, where->family, i);
+	while (cut_next(&cut, *state)) {
 		/* The last close of a terminal may throw away what was not read yet. */
 		keep = dup(lapse_sysfd(cut.ends[1]));
 		CHECK(lapse_close(cut.ends[1]) == 0);
@@ -168,13 +166,9 @@ static void cut_by_close(void **state)
 /* The peer goes away: a count, and its reason; then the reason alone. Nobody is killed. */
 static void cut_by_peer(void **state)
 {
-	const struct where *where = *state;
-	struct cut cut;
+	struct cut cut = {0};
 
-	for (int i = 0; i < CUTTABLE_COUNT; i++) {
-		if ((where->family->traits & cuttable[i].needs) != cuttable[i].needs)
-			continue;
-		cut_begin(&cut, where->family, i);
+	while (cut_next(&cut, *state)) {
 		CHECK(close(lapse_release(cut.ends[0])) == 0);
 		call_join(&cut.call);
 		CHECK(cut.call.result > 0 && cut.call.result < BIG);

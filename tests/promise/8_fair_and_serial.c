@@ -93,8 +93,7 @@ static void the_first_gives_up(void **state)
 	family_make(where->family, ends);
 	first = (struct impatient){.call = {.fd = ends[0]}};
 	call_block(&first.call, read_impatiently);
-	second = (struct call){.fd = ends[0]};
-	call_block(&second, check_operation("read")->run);
+	operation_block(&second, "read", ends[0]);
 	CHECK(lapse_scope_cancel(first.id) == 0);
 	CHECK_CALL(&first.call, -1, ECANCELED);
 	CHECK(write(lapse_sysfd(ends[1]), "x", 1) == 1);
@@ -254,8 +253,7 @@ static void wait_takes_no_turn(void **state)
 	subject_open(&s, &reads);
 	subject_block(&s, &reader);
 	for (int i = 0; i < 3; i++) {
-		waiter[i] = (struct call){.fd = s.fd};
-		call_block(&waiter[i], check_operation(i == 0 ? "poll_read" : "wait_read")->run);
+		operation_block(&waiter[i], i == 0 ? "poll_read" : "wait_read", s.fd);
 	}
 	/* More than the reader takes: all of them get what they wait for, in whatever order. */
 	subject_feed(&s, true);

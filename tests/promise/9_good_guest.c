@@ -351,8 +351,7 @@ static void dump_tells_of_sleepers(void **state)
 	pair_make("pipe", ends);
 	CHECK(lapse_dump(text) == 0);
 	idle = lseek(text, 0, SEEK_END);
-	c = (struct call){.fd = ends[0]};
-	call_block(&c, check_operation("read")->run);
+	operation_block(&c, "read", ends[0]);
 	CHECK(lapse_dump(text) == 0);
 	busy = lseek(text, 0, SEEK_END) - idle;
 	CHECK(idle > 0 && busy > idle);

@@ -83,8 +83,7 @@ static void waiting_call_is_not_disturbed(void **state)
 
 	(void)state;
 	pair_make("pipe", ends);
-	c = (struct call){.fd = ends[0]};
-	call_block(&c, check_operation("read")->run);
+	operation_block(&c, "read", ends[0]);
 	slot = crowd(ends[0]);
 	CHECK_ERR(lapse_read(ends[0], c.own, 1), EUSERS);
 	CHECK_ERR(lapse_cancel(ends[0], LAPSE_READ), EUSERS);

@@ -19,8 +19,7 @@ static int old_number(const struct family *family, lapse_fd *old)
 	CHECK(lapse_set_deadline(s.fd, lapse_in(30 * LAPSE_S)) == 0);
 	CHECK(lapse_set_idle(s.fd, LAPSE_READ, 30 * LAPSE_S) == 0);
 	subject_block(&s, &c[0]);
-	c[1] = (struct call){.fd = s.fd};
-	call_block(&c[1], check_operation("poll_read")->run);
+	operation_block(&c[1], "poll_read", s.fd);
 	sysfd = lapse_sysfd(s.fd);
 	CHECK(lapse_close(s.fd) == 0);
 	CHECK_CALL(&c[0], -1, EBADF);
@@ -61,8 +60,7 @@ static void new_owner_of_a_number(void **state)
 		struct call c;
 
 		pipe_at(number, ends);
-		c = (struct call){.fd = ends[0]};
-		call_block(&c, check_operation(i % 2 == 0 ? "read" : "wait_read")->run);
+		operation_block(&c, i % 2 == 0 ? "read" : "wait_read", ends[0]);
 		CHECK_ERR(lapse_set_read_deadline(old, lapse_in(0)), EBADF);
 		CHECK_ERR(lapse_cancel(old, LAPSE_READ), EBADF);
 		CHECK_ERR(lapse_close(old), EBADF);
