@@ -1,0 +1,58 @@
+/* The simulated kernel behind the doors of os.h: the cold ones, in the program that explores. Owns
+ * nothing. */
+#include "os/os.h"
+
+_Static_assert(sizeof(void *) == 8 && sizeof(long) == 8, "as for Linux");
+_Static_assert(sizeof(struct os_owned) == 16 && _Alignof(struct os_owned) == 16, "one word");
+_Static_assert(sizeof(struct os_self) == 2 * sizeof(void *), "k_self has room for two pointers");
+
+int os_clock(clockid_t clock, lapse_time *now)
+{
+	return k_clock(clock, now);
+}
+
+int os_at_thread_exit(void (*fn)(void *), void *arg)
+{
+	return k_at_thread_exit(fn, arg);
+}
+
+int os_thread_id(void)
+{
+	return k_thread_id();
+}
+
+/* Sleeps end on time. */
+int64_t os_timer_slack(void)
+{
+	return 0;
+}
+
+void *os_map(size_t size)
+{
+	return k_map(size);
+}
+
+void os_unmap(void *p, size_t size)
+{
+	k_unmap(p, size);
+}
+
+void *os_map_wiped_on_fork(void)
+{
+	return k_map_wiped_on_fork();
+}
+
+uint64_t os_random(void)
+{
+	return k_random();
+}
+
+void os_sigpipe_hold(struct os_sigpipe *s)
+{
+	k_sigpipe_hold(&s->mask, &s->pending);
+}
+
+void os_sigpipe_drop(const struct os_sigpipe *s)
+{
+	k_sigpipe_drop(s->mask, s->pending);
+}
