@@ -276,7 +276,7 @@ size_t pair_fill(lapse_fd writer, lapse_fd reader)
 		else if (n < 0 && was_settled)
 			is_full = true;
 		else if (n < 0)
-			nanosleep(&pause, NULL);
+			nanosleep(&pause, NULL); /* look again */
 	}
 	require(fcntl(to, F_SETFL, flags) == 0, "F_SETFL");
 	/* TCP's peer takes what fits into its window, at its leisure: that must make no room. */

@@ -4,6 +4,8 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -244,7 +246,17 @@ static int plain_socket(const struct family *family)
 	return fd;
 }
 
-/* Connect until an attempt is left hanging. */
+/* The kernel tells of a listener how many wait in its backlog, and how many may. */
+static bool backlog_is_full(lapse_fd listener)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof(info);
+
+	CHECK(getsockopt(lapse_sysfd(listener), IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
+	return info.tcpi_unacked > info.tcpi_sacked;
+}
+
+/* Connect until the next attempt would be left hanging. */
 static void backlog_fill(struct subject *s)
 {
 	bool is_full = false;
@@ -256,7 +268,13 @@ static void backlog_fill(struct subject *s)
 		s->filler[s->filler_count++] = fd;
 		if (connect(fd, (struct sockaddr *)&s->address, s->address_size) == 0)
 			continue;
-		is_full = errno == EAGAIN || (errno == EINPROGRESS && poll(&ready, 1, 20) == 0);
+		is_full = errno == EAGAIN;
+		CHECK(is_full || errno == EINPROGRESS);
+		/* TCP: no event tells that there is no room, so it is looked for again and again. */
+		for (int got_through = 0; !is_full && !got_through;) {
+			got_through = poll(&ready, 1, 1);
+			is_full = backlog_is_full(s->peer);
+		}
 	}
 	CHECK(is_full);
 }
@@ -377,7 +395,7 @@ void subject_finish(struct subject *s, struct call *c)
 
 	for (bool is_first = true; !call_is_done(c); is_first = false) {
 		subject_feed(s, is_first);
-		nanosleep(&pause, NULL);
+		nanosleep(&pause, NULL); /* until it is seen; there may be more to feed */
 	}
 	CHECK_CALL(c, 1, 0);
 }

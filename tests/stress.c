@@ -511,6 +511,7 @@ static void watch(lapse_time until)
 		since[i] = lapse_now();
 	while (running) {
 		atomic_store(&stop, lapse_now() >= until);
+		/* Cancels that came without a pause would end everything. */
 		(void)lapse_sleep_until(lapse_in(20 * LAPSE_MS));
 		for (int i = 0; i < PAIRS * 2; i++)
 			do_cancel(&pairs[i / 2], i % 2);

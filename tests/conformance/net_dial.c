@@ -227,6 +227,7 @@ static intptr_t cancel_all(struct call *c)
 	struct canceller *k = (struct canceller *)c;
 	uint64_t seed = 7;
 
+	/* At any moment of an attempt. */
 	while (!atomic_load(&k->stop)) {
 		(void)lapse_cancel(atomic_load(&k->target), LAPSE_WRITE);
 		(void)lapse_sleep_until(lapse_in((int64_t)(check_random(&seed) % 50) * LAPSE_US));

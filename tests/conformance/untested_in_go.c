@@ -355,6 +355,7 @@ static void recycled_slots_have_no_alarm(void **state)
 		family_make(where->family, ends);
 		c = (struct call){.fd = ends[0]};
 		call_start(&c, check_operation("read")->run);
+		/* The old handle's instant comes and goes. */
 		CHECK(lapse_sleep_until(old + LAPSE_MS) == 0);
 		CHECK(!call_is_done(&c));
 		CHECK(lapse_write(ends[1], "x", 1) == 1);

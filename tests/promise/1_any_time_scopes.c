@@ -138,6 +138,7 @@ static void moved_later_keeps_pending(void **state)
 		in_time = lapse_now() < first;
 		CHECK(is_there || !in_time);
 		if (in_time) {
+			/* The instant that was moved away comes and goes. */
 			CHECK(lapse_sleep_until(first + LAPSE_MS) == 0);
 			call_await_sleep(&s.call);
 			subject_finish(&subject, &s.call);

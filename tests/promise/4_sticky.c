@@ -9,7 +9,7 @@ static bool is_ready(lapse_fd fd, short events)
 {
 	struct pollfd ready = {lapse_sysfd(fd), events, 0};
 
-	return poll(&ready, 1, 1000) == 1 && (ready.revents & events) != 0;
+	return poll(&ready, 1, -1) == 1 && (ready.revents & events) != 0;
 }
 
 /* Everything fails although it could go on, and what is there stays there. */
@@ -98,6 +98,7 @@ static void *disturb(void *arg)
 			(void)lapse_cancel(d->fd, LAPSE_READ | LAPSE_WRITE);
 		else
 			(void)lapse_set_deadline(d->fd, lapse_in(ns));
+		/* Or nothing would ever get done in between. */
 		if (choice >> 62 == 0)
 			(void)lapse_sleep_until(lapse_in(100 * LAPSE_US));
 	}

@@ -123,6 +123,7 @@ static int stop_across_deadline(lapse_fd ends[2], const struct operation *operat
 		return -1;
 	CHECK(WIFSTOPPED(status) && write(lapse_sysfd(ends[1]), "x", 1) == 1);
 	in_time = lapse_now() < deadline;
+	/* It finds both when it goes on: the byte that came before, and the deadline passed. */
 	CHECK(lapse_sleep_until(deadline + LAPSE_MS) == 0);
 	kill(pid, SIGCONT);
 	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));

@@ -34,7 +34,7 @@ static void *drip(void *arg)
 			n = d->gives ? write(ready.fd, "x", 1) : read(ready.fd, few, sizeof(few));
 		if (n > 0)
 			atomic_fetch_add(&d->count, (size_t)n);
-		nanosleep(&pause, NULL);
+		nanosleep(&pause, NULL); /* the pace is what makes it a drip */
 	}
 	return NULL;
 }
@@ -210,7 +210,7 @@ static void idle_limit_counts_from_the_last_byte(void **state)
 		last = lapse_now();
 		CHECK(write(lapse_sysfd(ends[1]), "x", 1) == 1);
 		done++;
-		CHECK(lapse_sleep_until(last + 10 * LAPSE_MS) == 0);
+		CHECK(lapse_sleep_until(last + 10 * LAPSE_MS) == 0); /* less than the limit */
 	}
 	CHECK(done < sizeof(buf));
 	CHECK_CALL(&c, -1, LAPSE_EXPIRED);

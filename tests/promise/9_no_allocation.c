@@ -92,6 +92,7 @@ static void disturb(lapse_fd fd, struct repeater r[2], int rounds)
 		(void)lapse_set_deadline(fd, i % 3 == 0 ? LAPSE_NEVER : lapse_in(LAPSE_US * i));
 		(void)lapse_cancel(fd, i % 4);
 		(void)lapse_set_idle(fd, LAPSE_READ | LAPSE_WRITE, i % 5 * LAPSE_US);
+		/* Past the scope's deadline, so that this ends by it. */
 		(void)lapse_sleep_until(lapse_in(30 * LAPSE_US));
 		(void)lapse_scope_leave(&scope);
 	}

@@ -85,7 +85,8 @@ for limit in idle total; do
 		"$work/listen.err" "listen --$limit: message"
 done
 
-# One direction is silent all the time, the other is not: that is not idle until both are.
+# One direction is silent all the time, the other is not: that is not idle until both are. A line
+# each 0.3 s: together longer than the limit, each wait shorter.
 mkfifo "$work/drip"
 (for i in 0 1 2 3 4 5 6 7 8 9; do sleep 0.3 && echo $i; done) >"$work/drip" &
 input=$work/drip

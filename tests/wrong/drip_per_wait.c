@@ -19,7 +19,7 @@ static void *send_for_ever(void *arg)
 	while (!atomic_load(&peer->stop)) {
 		if (poll(&ready, 1, 0) == 1 && write(peer->sysfd, "x", 1) != 1)
 			return NULL;
-		nanosleep(&pause, NULL);
+		nanosleep(&pause, NULL); /* now and then is what it is about */
 	}
 	return NULL;
 }

@@ -40,6 +40,7 @@ static void old_deadlines_are_dead(void **state)
 			deadline = lapse_in(LAPSE_MS);
 			CHECK(deadline_set(s.fd, where->operation->dir, deadline) == 0);
 			in_time = in_time && (i == 0 || lapse_now() < before);
+			/* The old instant is near when it is moved away, and passes after. */
 			CHECK(lapse_sleep_until(lapse_in(300 * LAPSE_US)) == 0);
 		}
 		CHECK_CALL(&c, -1, LAPSE_EXPIRED);

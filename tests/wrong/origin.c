@@ -61,7 +61,7 @@ static void cleared_as_the_timer_fires(void **state)
 		if (i % 8 == 0) {
 			CHECK(lapse_write(ends[1], "x", 1) == 1);
 			while (atomic_load(&race.got) < i / 8 && atomic_load(&race.poisoned) == 0)
-				CHECK(lapse_sleep_until(lapse_in(LAPSE_US)) == 0);
+				CHECK(lapse_sleep_until(lapse_in(LAPSE_US)) == 0); /* look again */
 		}
 	}
 	CHECK(atomic_load(&race.poisoned) == 0);

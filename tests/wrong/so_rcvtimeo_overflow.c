@@ -37,6 +37,7 @@ static void timeouts_of_others_do_not_show(void **state)
 	CHECK(setsockopt(lapse_sysfd(s.fd), SOL_SOCKET, SO_RCVTIMEO, &tiny, sizeof(tiny)) == 0);
 	CHECK(setsockopt(lapse_sysfd(s.fd), SOL_SOCKET, SO_SNDTIMEO, &tiny, sizeof(tiny)) == 0);
 	subject_block(&s, &c);
+	/* The others' limit of 1 ms comes and goes. */
 	CHECK(lapse_sleep_until(lapse_in(4 * LAPSE_MS)) == 0);
 	call_await_sleep(&c);
 	CHECK(deadline_set(s.fd, where->operation->dir, lapse_in(LAPSE_MS)) == 0);

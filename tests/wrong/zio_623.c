@@ -50,7 +50,7 @@ static void many_threads(void **state)
 		CHECK(pthread_create(&s[i].thread, &attributes, sleep_and_expire, &s[i]) == 0);
 	}
 	while (atomic_load(&waiting) < count)
-		CHECK(lapse_sleep_until(lapse_in(LAPSE_MS)) == 0);
+		CHECK(lapse_sleep_until(lapse_in(LAPSE_MS)) == 0); /* look again */
 	deadline = lapse_in(LAPSE_MS);
 	for (int i = 1; i < count; i += 2)
 		CHECK(lapse_set_read_deadline(s[i].fd, deadline) == 0);
