@@ -1,0 +1,82 @@
+/* The oracle: lapse's calls as scenarios make them. Each is written down with its beginning, its
+ * return and what the kernel did meanwhile, and held against the promises: when it returns, whenever
+ * nobody but the clock can go on, and at the end. A scenario says what happens, never what should.
+ *
+ * The buffers are the oracle's own: what a write sends can be told from what any other sends, and
+ * each byte that a read brings is compared with the one that was sent.
+ *
+ * Beginnings and returns are steps of the engine's, on an object for each handle and each shared
+ * scope: operations read it, changes (set, cancel, close, move ...) write it. So the order of an
+ * operation and a change is gone through both ways, and the order in the log may be relied on
+ * between the two; the log's order of two operations means nothing. */
+#ifndef O_ORACLE_H
+#define O_ORACLE_H
+
+#include <lapse.h>
+#include <stdbool.h>
+
+/* Once, by the program, before the first exploration. */
+void o_start(void);
+
+/* ---- For setup ---- */
+
+/* Give the thread what its first sleep would make: a parker, an eventfd. setup then acts for it. */
+void o_warm(int thread);
+/* The calling thread, or the one that setup acts for, may wait for ever. */
+void o_may_wait(void);
+
+/* ---- Handles ---- */
+
+int o_pipe(lapse_fd ends[2]);
+int o_socketpair(lapse_fd ends[2]); /* streams */
+lapse_fd o_adopt(int number);
+lapse_fd o_dup(lapse_fd fd);
+int o_sysfd(lapse_fd fd);
+int o_close(lapse_fd fd);
+int o_release(lapse_fd fd);
+
+/* ---- Changes ---- */
+
+int o_set_deadline(lapse_fd fd, lapse_time deadline);
+int o_set_read_deadline(lapse_fd fd, lapse_time deadline);
+int o_set_write_deadline(lapse_fd fd, lapse_time deadline);
+int o_set_idle(lapse_fd fd, int dirs, int64_t ns);
+int o_cancel(lapse_fd fd, int dirs);
+
+/* ---- Operations; at most 64 bytes ---- */
+
+ssize_t o_read(lapse_fd fd, size_t n);
+int o_read_full(lapse_fd fd, size_t n);
+ssize_t o_write(lapse_fd fd, size_t n);
+int o_wait(lapse_fd fd, int dirs);
+int o_poll(struct lapse_pollfd *fds, size_t count);
+int o_check(lapse_fd fd, int dirs);
+lapse_time o_read_deadline(lapse_fd fd);
+lapse_time o_write_deadline(lapse_fd fd);
+int o_sleep_until(lapse_time when);
+
+/* ---- Scopes ---- */
+
+void o_scope_enter(lapse_scope *scope, lapse_time deadline);
+void o_scope_shield(lapse_scope *scope);
+int o_scope_leave(lapse_scope *scope);
+lapse_scope_id o_scope_share(lapse_scope *scope);
+int o_scope_move(lapse_scope_id id, lapse_time deadline);
+int o_scope_cancel(lapse_scope_id id);
+
+/* ---- The world outside: the peer, other threads, the clock ---- */
+
+/* Bare system calls on a number, which do not wait. Their bytes are followed like all others. */
+ssize_t o_raw_write(int number, size_t n);
+ssize_t o_raw_read(int number, size_t n);
+/* A foreign descriptor, which takes the lowest free number. */
+int o_raw_open(void);
+/* Go on when this instant has come, without lapse. */
+void o_until(int64_t when);
+/* The calling thread goes on as a forked child, alone. */
+void o_fork(void);
+
+/* What all calls came to: for x_scenario.outcome. */
+uint64_t o_outcome(void);
+
+#endif

@@ -1,0 +1,64 @@
+/* The queue of writers: one waits with the turn, another queues and gives up, a third would be next.
+ *
+ * Raced: the turn's being given on against a queued one's leaving with a verdict: it must be given to
+ * somebody, and not be lost with the one who left. Promises 8, 1, 2, 7.
+ * To catch: 30 (the giver drops a queued waiter), 31, 12, and a turn that comes to one who quits and
+ * is not passed on. */
+#include "engine/engine.h"
+#include "kernel/kernel.h"
+#include "oracle/oracle.h"
+
+static lapse_fd ends[2];
+static int peer;
+static lapse_scope scope;
+
+static void setup(void)
+{
+	k_set_capacity(2);
+	(void)o_socketpair(ends);
+	peer = lapse_sysfd(ends[1]);
+	o_warm(0);
+	o_warm(1);
+	o_warm(2);
+}
+
+/* With a deadline of its own, by a scope. */
+static void impatient(void)
+{
+	o_scope_enter(&scope, 100);
+	(void)o_write(ends[0], 1);
+	(void)o_scope_leave(&scope);
+}
+
+static void writer(void)
+{
+	(void)o_write(ends[0], 3);
+}
+
+static void drain(void)
+{
+	o_until(100);
+	(void)o_raw_read(peer, 4);
+}
+
+static void one_byte(void)
+{
+	(void)o_write(ends[0], 1);
+}
+
+const struct x_scenario queue_expiry = {
+	.name = "queue_expiry",
+	.about = "a writer waits; a queued one expires as room comes",
+	.setup = setup,
+	.threads = {writer, impatient, drain},
+	.instants = {100},
+	.outcome = o_outcome,
+};
+
+const struct x_scenario queue_turns = {
+	.name = "queue_turns",
+	.about = "two short writes, nobody has to wait for room",
+	.setup = setup,
+	.threads = {one_byte, one_byte},
+	.outcome = o_outcome,
+};

@@ -1,0 +1,67 @@
+/* S5: a reader that waits, one that queues behind it, close, and a foreign open that gets the number.
+ *
+ * Raced: close against both on their way in, asleep and on their way out; what they still do against
+ * the number's next owner. Promises 6, 8, the rules for close.
+ * To catch: 5 (the second look leaves closed out), 12, 13, 26 (close(2) before the last has left), 28
+ * (only readers woken: s5_writer), 29, 30 (a queued waiter is dropped), 31 (closed not looked at after
+ * the turn was won). */
+#include "engine/engine.h"
+#include "kernel/kernel.h"
+#include "oracle/oracle.h"
+
+static lapse_fd ends[2];
+
+static void setup(void)
+{
+	(void)o_socketpair(ends);
+	o_warm(0);
+	o_warm(1);
+	o_warm(2);
+}
+
+static void full(void)
+{
+	k_set_capacity(4);
+	setup();
+	(void)o_raw_write(lapse_sysfd(ends[0]), 4);
+}
+
+static void reader(void)
+{
+	(void)o_read(ends[0], 4);
+}
+
+static void writer(void)
+{
+	(void)o_write(ends[0], 4);
+}
+
+static void closer(void)
+{
+	(void)o_close(ends[0]);
+	(void)o_raw_open();
+}
+
+const struct x_scenario s5 = {
+	.name = "s5",
+	.about = "reader and queued reader; close; the number is used again",
+	.setup = setup,
+	.threads = {reader, reader, closer},
+	.outcome = o_outcome,
+};
+
+const struct x_scenario s5_one = {
+	.name = "s5_one",
+	.about = "reader; close; the number is used again",
+	.setup = setup,
+	.threads = {reader, closer},
+	.outcome = o_outcome,
+};
+
+const struct x_scenario s5_writer = {
+	.name = "s5_writer",
+	.about = "writer at a full socket; close; the number is used again",
+	.setup = full,
+	.threads = {writer, closer},
+	.outcome = o_outcome,
+};
