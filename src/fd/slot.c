@@ -68,8 +68,8 @@ static void disown(struct lp_slot *slot)
 	os_store_ptr(&slot->place[0], NULL, OS_RELAXED);
 	os_store_ptr(&slot->place[1], NULL, OS_RELAXED);
 	os_store_ptr(&slot->closer, NULL, OS_RELAXED);
-	os_owned_reset(&slot->deadline[0], 0, LAPSE_NEVER);
-	os_owned_reset(&slot->deadline[1], 0, LAPSE_NEVER);
+	os_owned_renew(&slot->deadline[0], 0, LAPSE_NEVER);
+	os_owned_renew(&slot->deadline[1], 0, LAPSE_NEVER);
 	(void)os_swap_u64(&slot->word, (word & (LP_GENERATION | LP_CLOSED)) | LP_INHERITED);
 }
 

@@ -139,9 +139,9 @@ OS_INLINE int lp_slot_enter(lapse_fd fd, uint64_t over, uint64_t busy, uint64_t 
 	struct lp_slot *slot = lp_slot_find(fd);
 	uint64_t word;
 
+	*out = slot;
 	if (os_unlikely(slot == NULL))
 		return -EBADF;
-	*out = slot;
 	word = os_load_u64(&slot->word, OS_RELAXED);
 	do {
 		if (os_unlikely((word & (LP_GENERATION | over)) != lp_slot_generation(fd)))

@@ -79,6 +79,9 @@ struct os_owned {
 OS_INLINE bool os_owned_set(struct os_owned *o, uint64_t owner, int64_t v);
 /* A new owner and value, whatever was there. Sequentially consistent. */
 OS_INLINE void os_owned_reset(struct os_owned *o, uint64_t owner, int64_t v);
+/* The same where nobody else can be: in a child, to which the parent may have handed it down in the
+ * middle of a change. */
+OS_INLINE void os_owned_renew(struct os_owned *o, uint64_t owner, int64_t v);
 /* The number alone; seq_cst. */
 OS_INLINE int64_t os_owned_get(const struct os_owned *o);
 

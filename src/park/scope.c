@@ -31,6 +31,7 @@ static struct shared *find(lapse_scope_id id)
 	uint32_t i = (uint32_t)id & ((1 << SLOT_BITS) - 1);
 	struct shared *chunk = os_load_ptr(&chunks[i / PER_CHUNK], OS_ACQUIRE);
 
+	lp_fork_check();
 	return chunk == NULL || id == 0 ? NULL : chunk + i % PER_CHUNK;
 }
 
@@ -83,11 +84,20 @@ static void give_back(struct shared *s)
 	lp_unlock(&lock);
 }
 
-/* In a child the other threads' scopes are gone; their slots stay unused. */
+/* In a child the other threads' scopes are gone; their slots stay unused. Its own may just have been
+ * moved or cancelled by one of them. */
 static void forget_parents(void)
 {
 	os_store_u32(&lock.word, 0, OS_RELAXED);
 	free_list = NULL;
+	for (lapse_scope *scope = os_self()->scope; scope != NULL; scope = scope->outer_) {
+		struct shared *s = scope->shared_;
+
+		if (s != NULL) {
+			os_owned_renew(&s->deadline, s->id, os_owned_get(&s->deadline));
+			os_owned_renew(&s->canceled, s->id, os_owned_get(&s->canceled));
+		}
+	}
 }
 
 static void enter(lapse_scope *scope, lapse_time deadline, int shield)
@@ -118,10 +128,10 @@ int lapse_scope_leave(lapse_scope *scope)
 
 	if (scope == NULL || self->scope != scope)
 		return (int)lp_ret(-EINVAL);
-	self->scope = scope->outer_;
 	if (scope->shared_ != NULL)
-		give_back(scope->shared_);
+		give_back(scope->shared_); /* a child still finds it among its own there */
 	scope->shared_ = NULL;
+	self->scope = scope->outer_;
 	return (int)lp_ret(-scope->ended_);
 }
 

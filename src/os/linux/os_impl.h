@@ -114,6 +114,12 @@ OS_INLINE int64_t os_owned_get(const struct os_owned *o)
 	return __atomic_load_n(&o->value, __ATOMIC_SEQ_CST);
 }
 
+OS_INLINE void os_owned_renew(struct os_owned *o, uint64_t owner, int64_t v)
+{
+	__atomic_store_n(&o->value, v, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&o->owner, owner, __ATOMIC_SEQ_CST);
+}
+
 /* ---- Clock ---- */
 
 OS_INLINE lapse_time os_clock_read(clockid_t clock)
