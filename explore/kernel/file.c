@@ -251,14 +251,15 @@ long k_fstat(int fd, struct stat *st)
 	return k_returns(0);
 }
 
-/* Where a position would be is nowhere: the file is empty and nobody writes to it. */
-static long on_regular(const char *name, int fd, long otherwise)
+/* Where a position would be is nowhere: the file is empty and nobody writes to it. otherwise: what
+ * sockets and pipes say; `events`: eventfds. */
+static long on_regular(const char *name, int fd, long otherwise, long events)
 {
 	struct k_file *f;
 	long r = control(name, fd, false, &f);
 
 	if (r == 0 && f->kind != K_REGULAR)
-		r = otherwise;
+		r = f->kind == K_EVENT ? events : otherwise;
 	if (f != NULL)
 		k_log_call(K_OTHER, fd, f, r);
 	return k_returns(r);
@@ -266,7 +267,7 @@ static long on_regular(const char *name, int fd, long otherwise)
 
 long k_lseek(int fd, off_t offset, int whence)
 {
-	long r = on_regular("lseek", fd, -ESPIPE);
+	long r = on_regular("lseek", fd, -ESPIPE, 0);
 
 	(void)whence;
 	return r == 0 && offset < 0 ? -EINVAL : r;
@@ -274,18 +275,18 @@ long k_lseek(int fd, off_t offset, int whence)
 
 long k_fsync(int fd)
 {
-	return on_regular("fsync", fd, -EINVAL);
+	return on_regular("fsync", fd, -EINVAL, -EINVAL);
 }
 
 long k_fdatasync(int fd)
 {
-	return on_regular("fdatasync", fd, -EINVAL);
+	return on_regular("fdatasync", fd, -EINVAL, -EINVAL);
 }
 
 long k_ftruncate(int fd, off_t size)
 {
 	(void)size;
-	return on_regular("ftruncate", fd, -EINVAL);
+	return on_regular("ftruncate", fd, -EINVAL, -EINVAL);
 }
 
 long k_fallocate(int fd, int mode, off_t offset, off_t size)
@@ -293,7 +294,7 @@ long k_fallocate(int fd, int mode, off_t offset, off_t size)
 	(void)mode;
 	(void)offset;
 	(void)size;
-	return on_regular("fallocate", fd, -ESPIPE);
+	return on_regular("fallocate", fd, -ESPIPE, -ENODEV);
 }
 
 long k_sendfile(int out, int in, off_t *offset, size_t n)
@@ -301,7 +302,7 @@ long k_sendfile(int out, int in, off_t *offset, size_t n)
 	(void)out;
 	(void)offset;
 	(void)n;
-	return on_regular("sendfile", in, -EINVAL);
+	return on_regular("sendfile", in, -EINVAL, -EINVAL);
 }
 
 long k_copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, size_t n)
@@ -310,5 +311,5 @@ long k_copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, siz
 	(void)out;
 	(void)out_offset;
 	(void)n;
-	return on_regular("copy_file_range", in, -EINVAL);
+	return on_regular("copy_file_range", in, -EINVAL, -EINVAL);
 }

@@ -51,12 +51,13 @@ enum k_kind { K_SOCKET, K_PIPE, K_EVENT, K_REGULAR };
 struct k_file {
 	uint8_t kind;
 	bool may_read, may_write;
-	int8_t in, out; /* queues it reads and writes; -1: none, as a socket without a peer */
-	int8_t path;    /* of K_REGULAR */
-	int flags;      /* what F_GETFL says */
-	int names;      /* numbers that name it */
-	int calls;      /* in flight that hold it */
-	uint64_t count; /* an eventfd's */
+	bool was_spliced; /* a pipe's end that was: it knows RWF_NOWAIT no more */
+	int8_t in, out;   /* queues it reads and writes; -1: none, as a socket without a peer */
+	int8_t path;      /* of K_REGULAR */
+	int flags;        /* what F_GETFL says */
+	int names;        /* numbers that name it */
+	int calls;        /* in flight that hold it */
+	uint64_t count;   /* an eventfd's */
 };
 
 struct k_file *k_file_make(enum k_kind kind, int flags);

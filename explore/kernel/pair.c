@@ -125,7 +125,7 @@ static void refine_asking(struct x_op *op)
 	if (f == NULL || a->about == NOTHING)
 		return;
 	if (a->about == BYTES) {
-		op->reads |= k_on_bytes(f->in);
+		op->reads |= k_on_bytes(f->in) | k_on_bytes(f->out);
 		return;
 	}
 	op->reads |= k_on_ends(f->in);
@@ -195,6 +195,11 @@ long k_getpeername(int fd, struct sockaddr *addr, socklen_t *size)
 	return k_returns(0);
 }
 
+static const struct k_queue *pipe_of(const struct k_file *f)
+{
+	return k_queue_at(f->in >= 0 ? f->in : f->out);
+}
+
 long k_pipe_held(int fd)
 {
 	const struct k_file *f;
@@ -202,9 +207,9 @@ long k_pipe_held(int fd)
 
 	if (r < 0)
 		return r;
-	if (f->in < 0)
-		return k_returns(-ENOTTY);
-	return k_returns((long)k_queue_held(k_queue_at(f->in)));
+	if (f->kind != K_PIPE)
+		x_unfit("FIONREAD of what is no pipe is not modelled");
+	return k_returns((long)k_queue_held(pipe_of(f)));
 }
 
 long k_pipe_capacity(int fd)
@@ -216,5 +221,5 @@ long k_pipe_capacity(int fd)
 		return r;
 	if (f->kind != K_PIPE)
 		return k_returns(-EBADF);
-	return k_returns((long)k_queue_at(f->in >= 0 ? f->in : f->out)->capacity);
+	return k_returns((long)pipe_of(f)->capacity);
 }

@@ -44,17 +44,17 @@ size_t k_queue_fits(const struct k_queue *q, size_t n)
 
 /* ---- Bytes ---- */
 
-void __tsan_read_range(void *p, size_t n);
-void __tsan_write_range(void *p, size_t n);
+void __tsan_read_range(void *p, long n);
+void __tsan_write_range(void *p, long n);
 
 void k_reads_memory(const void *p, size_t n)
 {
-	__tsan_read_range((void *)(uintptr_t)p, n);
+	__tsan_read_range((void *)(uintptr_t)p, (long)n);
 }
 
 void k_writes_memory(void *p, size_t n)
 {
-	__tsan_write_range(p, n);
+	__tsan_write_range(p, (long)n);
 }
 
 static unsigned char *byte_at(const struct k_queue *q, uint64_t number)

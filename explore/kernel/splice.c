@@ -33,6 +33,20 @@ static long refusal(const struct move *m, const struct k_file *in, const struct 
 	return 0;
 }
 
+/* Linux takes RWF_NOWAIT from an end of a pipe for good once it was named in a splice, though that
+ * may have failed: from then on the pipe may hold what cannot be read without waiting. */
+static bool marks(const struct move *m, const struct k_file *in, const struct k_file *out)
+{
+	return !m->copies && in != NULL && out != NULL &&
+	       ((in->kind == K_PIPE && !in->was_spliced) ||
+	        (out->kind == K_PIPE && !out->was_spliced));
+}
+
+static void mark(struct k_file *f)
+{
+	f->was_spliced = f->kind == K_PIPE;
+}
+
 static void refine_move(struct x_op *op)
 {
 	const struct move *m = op->arg;
@@ -41,6 +55,8 @@ static void refine_move(struct x_op *op)
 
 	op->reads = k_on_number(m->in) | k_on_number(m->out);
 	op->writes = 0;
+	if (marks(m, in, out))
+		op->writes |= k_on_file(in) | k_on_file(out);
 	if (refusal(m, in, out) != 0 || m->n == 0)
 		return;
 	op->reads |= k_on_bytes(in->in) | k_on_ends(in->in) | k_on_bytes(out->out) |
@@ -143,6 +159,10 @@ static long move(struct move *m)
 	in = k_named(m->in);
 	out = k_named(m->out);
 	r = refusal(m, in, out);
+	if (marks(m, in, out)) {
+		mark(in);
+		mark(out);
+	}
 	if (r == 0)
 		r = attempt(m, in, out);
 	if (r <= 0) {

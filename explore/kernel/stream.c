@@ -65,7 +65,7 @@ static long wrong_flags(const struct transfer *t, const struct k_file *f)
 {
 	int known = RWF_NOWAIT | (t->writes && !k_state.is_old ? RWF_NOSIGNAL : 0);
 
-	if ((t->rwf & ~known) != 0)
+	if ((t->rwf & ~known) != 0 || (t->no_wait && f->was_spliced))
 		return -EOPNOTSUPP;
 	return t->rwf != 0 && f->kind == K_EVENT && t->writes ? -EOPNOTSUPP : 0;
 }
@@ -75,9 +75,7 @@ static uint64_t event_value(const struct transfer *t)
 {
 	uint64_t v = 0;
 
-	if (t->n >= sizeof v && t->iov->iov_len < sizeof v)
-		x_unfit("an eventfd's count in several pieces is not modelled");
-	if (t->n >= sizeof v)
+	if (t->n >= sizeof v && t->iov->iov_len >= sizeof v)
 		memcpy(&v, t->iov->iov_base, sizeof v);
 	return v;
 }
@@ -139,8 +137,8 @@ static void refine_transfer(struct x_op *op)
 	}
 	if (t->held != NULL)
 		k_on_drop(op, f);
-	else if (would_wait(t, f) && !t->no_wait)
-		op->reads |= k_on_file(f); /* its O_NONBLOCK decides */
+	else if (t->rwf != 0 || (would_wait(t, f) && !t->no_wait))
+		op->reads |= k_on_file(f); /* was_spliced, or O_NONBLOCK */
 }
 
 /* ---- Faults ---- */
@@ -266,6 +264,8 @@ static long put_bytes(struct transfer *t, struct k_file *f)
 
 static long use_count(const struct transfer *t, struct k_file *f)
 {
+	if (t->iov->iov_len < sizeof f->count)
+		x_unfit("an eventfd's count in several pieces is not modelled");
 	if (t->writes) {
 		k_reads_memory(t->iov->iov_base, sizeof f->count);
 		f->count += event_value(t);
@@ -277,10 +277,16 @@ static long use_count(const struct transfer *t, struct k_file *f)
 	return sizeof f->count;
 }
 
+static bool is_no_count(const struct transfer *t)
+{
+	if (t->writes)
+		return t->n != sizeof(uint64_t) || event_value(t) == UINT64_MAX;
+	return t->n < sizeof(uint64_t);
+}
+
 static long attempt(struct transfer *t, struct k_file *f)
 {
-	if (f->kind == K_EVENT &&
-	    (t->n < sizeof(uint64_t) || (t->writes && event_value(t) == UINT64_MAX)))
+	if (f->kind == K_EVENT && is_no_count(t))
 		return -EINVAL;
 	if (would_wait(t, f))
 		return -EAGAIN;

@@ -103,6 +103,12 @@ OS_INLINE void os_owned_reset(struct os_owned *o, uint64_t owner, int64_t v)
 	x_owned_reset(o, owner, v);
 }
 
+/* One step here too: nobody is left who could come in between. */
+OS_INLINE void os_owned_renew(struct os_owned *o, uint64_t owner, int64_t v)
+{
+	x_owned_reset(o, owner, v);
+}
+
 OS_INLINE int64_t os_owned_get(const struct os_owned *o)
 {
 	return x_owned_get(o);
