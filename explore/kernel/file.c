@@ -36,20 +36,16 @@ static void shut_queues(struct k_file *f)
 {
 	struct k_queue *in = k_queue_at(f->in);
 	struct k_queue *out = k_queue_at(f->out);
-	bool is_socket = f->kind == K_SOCKET;
 
 	if (in != NULL) {
 		in->refused = true;
-		in->ended = in->ended || is_socket;
-		if (is_socket && k_queue_held(in) > 0) {
+		if (f->kind == K_SOCKET && k_queue_held(in) > 0) {
 			out->error = ECONNRESET;
 			k_queue_drop(in, k_queue_held(in));
 		}
 	}
-	if (out != NULL) {
+	if (out != NULL)
 		out->ended = true;
-		out->refused = out->refused || is_socket;
-	}
 }
 
 bool k_file_drop(struct k_file *f, bool by_call)

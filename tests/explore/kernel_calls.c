@@ -468,12 +468,9 @@ static void (*const calls[])(void) = {
 	copies,
 	writes_at_once,
 	writes_at_once,
-	locks,
 	get_flags,
-	locks,
 	seeks,
 	sends_message,
-	locks_open_file,
 	descriptor_flags,
 	receives_message,
 };
@@ -481,4 +478,14 @@ static void (*const calls[])(void) = {
 void call_any(void)
 {
 	calls[draw(sizeof calls / sizeof *calls)]();
+}
+
+/* Few files, so that their locks meet. */
+void call_lock(void)
+{
+	static void (*const few[])(void) = {
+		file, closes, duplicate, locks, locks, locks, locks_open_file, locks_open_file,
+	};
+
+	few[draw(sizeof few / sizeof *few)]();
 }

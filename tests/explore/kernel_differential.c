@@ -21,6 +21,7 @@ enum { CALLS = 30, LINES = 128 };
 /* ---- The script in hand ---- */
 
 static uint64_t seed;
+static uint64_t current; /* what it began as */
 static char lines[LINES][160];
 static int line_count;
 static int differences;
@@ -65,6 +66,7 @@ static void hold_sigpipe(void)
 
 static void begin(uint64_t from)
 {
+	current = from;
 	(void)close_range(FIRST, ~0U, 0);
 	kernel_begin();
 	hold_sigpipe();
@@ -82,8 +84,6 @@ static void print_script(const char *what, uint64_t from)
 		(void)printf("#   %s\n", lines[i % LINES]);
 }
 
-static uint64_t current;
-
 static void hangs(int signal)
 {
 	(void)signal;
@@ -92,9 +92,17 @@ static void hangs(int signal)
 	_exit(1);
 }
 
-static bool script(uint64_t from, bool is_old)
+static bool finish(uint64_t from)
 {
-	current = from;
+	if (differences > 0)
+		print_script("script", from);
+	return differences == 0;
+}
+
+static bool is_old;
+
+static bool script(uint64_t from)
+{
 	begin(from);
 	k_set_capacity(1024);
 	k_set_old(is_old);
@@ -102,9 +110,15 @@ static bool script(uint64_t from, bool is_old)
 	call_pipe();
 	for (int i = 0; i < CALLS && differences == 0; i++)
 		call_any();
-	if (differences > 0)
-		print_script("script", from);
-	return differences == 0;
+	return finish(from);
+}
+
+static bool locking(uint64_t from)
+{
+	begin(from);
+	for (int i = 0; i < CALLS && differences == 0; i++)
+		call_lock();
+	return finish(from);
 }
 
 /* A pipe of four pages, which are 4096 bytes there and 256 here. */
@@ -121,7 +135,6 @@ static bool filling(uint64_t from)
 	int model[2];
 	int real[2];
 
-	current = from;
 	begin(from);
 	k_set_capacity(PAGES * PAGE / SCALE);
 	(void)same(k_pipe2(model, O_NONBLOCK), raw(pipe2(real, O_NONBLOCK)), "pipe2");
@@ -139,13 +152,11 @@ static bool filling(uint64_t from)
 			           raw(read(real[0], buf, n)), "read %zu", n);
 		(void)same(k_poll(&p, 1, 0, 0), raw(poll(&q, 1, 0)), "poll");
 	}
-	if (differences > 0)
-		print_script("script", from);
-	return differences == 0;
+	return finish(from);
 }
 
 /* Does this kernel know RWF_NOSIGNAL? */
-static bool is_old(void)
+static bool lacks_nosignal(void)
 {
 	struct iovec iov = {(char[]){0}, 1};
 	int fds[2];
@@ -159,32 +170,36 @@ static bool is_old(void)
 	return old;
 }
 
+static void run(const char *name, int number, uint64_t count, uint64_t first,
+                bool (*test)(uint64_t))
+{
+	bool good = true;
+
+	for (uint64_t i = 0; i < count && good; i++) {
+		(void)alarm(10);
+		good = test(first + i);
+	}
+	differences = 0;
+	(void)printf("%s %d - %s: %" PRIu64 " scripts\n", good ? "ok" : "not ok", number, name,
+	             count);
+}
+
 int main(int argc, char **argv)
 {
 	struct rlimit limit = {NUMBERS, NUMBERS};
 	uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 10) : 20000;
 	uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-	bool old;
-	bool good = true;
 
 	(void)close_range(FIRST, ~0U, 0);
-	old = is_old();
+	is_old = lacks_nosignal();
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGALRM, hangs);
 	(void)close(mkstemp(script_path));
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	(void)printf("1..2\n");
-	for (uint64_t i = 0; i < count && good; i++) {
-		(void)alarm(10);
-		good = script(first + i, old);
-	}
-	(void)printf("%s 1 - %" PRIu64 " scripts come to the same\n", good ? "ok" : "not ok",
-	             count);
-	differences = 0;
-	good = true;
-	for (uint64_t i = 0; i < count / 10 && good; i++)
-		good = filling(first + i);
-	(void)printf("%s 2 - a pipe is full at the same moment\n", good ? "ok" : "not ok");
+	(void)printf("1..3\n");
+	run("sockets, pipes, eventfds, files", 1, count, first, script);
+	run("locks", 2, count / 10, first, locking);
+	run("a pipe that fills", 3, count / 10, first, filling);
 	(void)unlink(script_path);
 	return 0;
 }

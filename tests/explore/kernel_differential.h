@@ -30,9 +30,10 @@ static inline long raw(long r)
 	return r < 0 ? -errno : r;
 }
 
-/* A socket pair, a pipe: what scripts begin with. Any call at all. */
+/* A socket pair, a pipe: what scripts begin with. Any call but on locks; one of those. */
 void call_pair(void);
 void call_pipe(void);
 void call_any(void);
+void call_lock(void);
 
 #endif
