@@ -11,7 +11,7 @@ typedef uint8_t x_mask; /* of threads */
 
 /* How many steps of each thread come before, in every order that the run stands for. */
 struct x_clock {
-	uint16_t of[X_THREADS];
+	int16_t of[X_THREADS]; /* signed: processors take the greater of eight of these at once */
 };
 
 static inline void x_join(struct x_clock *a, const struct x_clock *b)
@@ -126,7 +126,11 @@ void x_memory_begin_run(void);
 /* Was this step of that thread before the caller's last step but one, in every order? */
 bool x_was_past(int thread, uint16_t step);
 /* Happens-before, for the detector of races in plain data. */
-const struct x_clock *x_memory_seen(int thread);
+extern struct x_clock x_seen[X_THREADS];
+static inline const struct x_clock *x_memory_seen(int thread)
+{
+	return &x_seen[thread];
+}
 void x_plain_begin_run(void);
 /* An atomic access: does a plain one of another thread race with it? */
 void x_plain_check(const void *a, int size, bool writes);

@@ -65,7 +65,7 @@ static struct message messages[MESSAGES];
 static uint32_t used;
 static uint32_t run;
 static struct view views[X_THREADS];
-static struct x_clock seen[X_THREADS];
+struct x_clock x_seen[X_THREADS];
 static void (*name_word)(const void *, char *, size_t);
 
 static void join_view(struct view *a, const struct view *b)
@@ -79,14 +79,9 @@ void x_memory_begin_run(void)
 	run++;
 	used = 0;
 	memset(views, 0, sizeof views);
-	memset(seen, 0, sizeof seen);
+	memset(x_seen, 0, sizeof x_seen);
 	for (int i = 0; i < X_THREADS; i++)
-		seen[i].of[i] = 1;
-}
-
-const struct x_clock *x_memory_seen(int thread)
-{
-	return &seen[thread];
+		x_seen[i].of[i] = 1;
 }
 
 void x_name_words(void (*name)(const void *, char *, size_t))
@@ -169,7 +164,7 @@ static void take(x_object o, int index, bool acquires)
 	if (!acquires)
 		return;
 	join_view(&views[self], &m->view);
-	x_join(&seen[self], &m->seen);
+	x_join(&x_seen[self], &m->seen);
 }
 
 static void put(x_object o, void *a, int size, struct value v, bool releases, bool is_seq_cst,
@@ -181,8 +176,8 @@ static void put(x_object o, void *a, int size, struct value v, bool releases, bo
 	views[self].of[o] = (uint8_t)(words[o].count - 1);
 	if (releases) {
 		m->view = views[self];
-		m->seen = seen[self];
-		seen[self].of[self]++;
+		m->seen = x_seen[self];
+		x_seen[self].of[self]++;
 	} else {
 		m->view.of[o] = views[self].of[o];
 	}
@@ -257,6 +252,15 @@ static struct value load(const void *a, int size, int order)
 uint64_t x_load(const void *a, int size, int order)
 {
 	return load(a, size, order).low;
+}
+
+void x_see_newest(const void *a, int size)
+{
+	x_object o = x_object_at(a, describe_word);
+
+	if (!x_run.running || (!x_run.all_visible && (x_shared & x_only(o)) == 0))
+		return;
+	take(o, history(o, a, size)->count - 1, false);
 }
 
 int64_t x_owned_get(const void *o)

@@ -21,6 +21,10 @@ bool x_owned_set(void *o, uint64_t owner, int64_t v);
 void x_owned_reset(void *o, uint64_t owner, int64_t v);
 int64_t x_owned_get(const void *o);
 
+/* The kernel has looked at a word for the calling thread, in its last step: the thread finds nothing
+ * older in it from here on (coherence), though it has not synchronised with who stored that. */
+void x_see_newest(const void *a, int size);
+
 /* For the report: names words that the engine cannot name itself. NULL: forget it. */
 void x_name_words(void (*name)(const void *address, char *buf, size_t size));
 

@@ -38,8 +38,13 @@ x_object x_object_at(const void *key, x_describe_fn *describe)
 	unsigned i = hash(key);
 
 	while (table[i] != 0) {
-		if (objects[table[i] - 1].key == key)
+		struct object *o = &objects[table[i] - 1];
+
+		if (o->key == key) {
+			if (o->describe == NULL) /* the first to touch it knew no name */
+				o->describe = describe;
 			return table[i] - 1;
+		}
 		i = (i + 1) % SLOTS;
 	}
 	if (count == X_OBJECTS)

@@ -11,15 +11,18 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+/* One byte of the first two for each thread: which of the eight bytes it touched. */
 struct cell {
+	uint64_t written_bytes, read_bytes;
+	int16_t written[X_THREADS], read[X_THREADS]; /* its own count then */
 	uint32_t run;
-	uint8_t written_bytes[X_THREADS], read_bytes[X_THREADS];
-	uint16_t written[X_THREADS], read[X_THREADS]; /* its own count then; 0: never */
 };
+_Static_assert(X_THREADS == 8, "a byte for each thread in 64 bits");
 
 enum { REGIONS = 24 };
 static struct {
-	uintptr_t start, end;
+	uintptr_t start;
+	size_t size;
 	struct cell *cells;
 } regions[REGIONS];
 static int region_count;
@@ -33,7 +36,7 @@ void x_plain_watch(const void *start, size_t size)
 	if (region_count == REGIONS || cells == MAP_FAILED)
 		abort();
 	regions[region_count].start = (uintptr_t)start;
-	regions[region_count].end = (uintptr_t)start + size;
+	regions[region_count].size = size;
 	regions[region_count].cells = cells;
 	region_count++;
 }
@@ -43,14 +46,18 @@ void x_plain_begin_run(void)
 	run++;
 }
 
+/* Most often in the same region as the time before. */
 static struct cell *cell_at(uintptr_t a)
 {
-	for (int i = 0; i < region_count; i++)
-		if (a >= regions[i].start && a < regions[i].end) {
+	static int last;
+
+	for (int n = 0, i = last; n <= region_count; i = n++)
+		if (a - regions[i].start < regions[i].size) {
 			struct cell *c = &regions[i].cells[(a - regions[i].start) / 8];
 
+			last = i;
 			if (c->run != run) {
-				memset(c, 0, sizeof *c);
+				c->written_bytes = c->read_bytes = 0;
 				c->run = run;
 			}
 			return c;
@@ -65,34 +72,50 @@ __attribute__((noreturn)) static void race(uintptr_t a, int self, int other, boo
 	         writes ? "write" : "read", (void *)a, self, other_wrote ? "write" : "read", other);
 }
 
-static void check(struct cell *c, uintptr_t a, uint8_t bytes, int self, bool writes)
+static void check_each(uint64_t touched, const int16_t *when, uintptr_t a, int self, bool writes,
+                       bool other_wrote)
 {
 	const struct x_clock *before = x_memory_seen(self);
 
-	for (int t = 0; t < x_run.count; t++) {
-		if (t == self)
-			continue;
-		if ((c->written_bytes[t] & bytes) != 0 && c->written[t] > before->of[t])
-			race(a, self, t, writes, true);
-		if (writes && (c->read_bytes[t] & bytes) != 0 && c->read[t] > before->of[t])
-			race(a, self, t, writes, false);
+	for (; touched != 0; touched &= touched - 1) {
+		int t = __builtin_ctzll(touched) / 8;
+
+		if (when[t] > before->of[t])
+			race(a, self, t, writes, other_wrote);
 	}
+}
+
+/* Seldom has anybody else touched the same bytes: one look at all threads at once tells. */
+static inline void check(const struct cell *c, uintptr_t a, uint64_t bytes, int self, bool writes)
+{
+	uint64_t others = bytes * UINT64_C(0x0101010101010101) & ~(UINT64_C(0xff) << 8 * self);
+
+	if ((c->written_bytes & others) != 0)
+		check_each(c->written_bytes & others, c->written, a, self, writes, true);
+	if (writes && (c->read_bytes & others) != 0)
+		check_each(c->read_bytes & others, c->read, a, self, writes, false);
+}
+
+static inline uint64_t bytes_of(uintptr_t a, unsigned size)
+{
+	return (((1u << size) - 1) << a % 8) & 0xff;
 }
 
 static void access_within(uintptr_t a, unsigned size, bool writes)
 {
-	uint8_t bytes = (uint8_t)(((1u << size) - 1) << a % 8);
+	uint64_t bytes = bytes_of(a, size);
 	int self = x_run.current;
 	struct cell *c = cell_at(a);
+	uint64_t mine = UINT64_C(0xff) << 8 * self;
 
 	if (c == NULL)
 		return;
 	check(c, a, bytes, self, writes);
 	if (writes) {
-		c->written_bytes[self] = bytes;
+		c->written_bytes = (c->written_bytes & ~mine) | bytes << 8 * self;
 		c->written[self] = x_memory_seen(self)->of[self];
 	} else {
-		c->read_bytes[self] = bytes;
+		c->read_bytes = (c->read_bytes & ~mine) | bytes << 8 * self;
 		c->read[self] = x_memory_seen(self)->of[self];
 	}
 }
@@ -122,8 +145,8 @@ void x_plain_check(const void *p, int size, bool writes)
 		struct cell *c = cell_at(a);
 
 		if (c != NULL)
-			check(c, a, (uint8_t)(((1u << (size < 8 ? size : 8)) - 1) << a % 8),
-			      x_run.current, writes);
+			check(c, a, bytes_of(a, size < 8 ? (unsigned)size : 8), x_run.current,
+			      writes);
 	}
 }
 
