@@ -3,6 +3,7 @@
  * Comparing and falling asleep is one step, waking up another. The kernel compares under the same
  * lock under which a waker looks for sleepers, so the comparison sees what was stored before a wake
  * that came too early: it looks at the newest value, whatever the thread could still see itself. */
+#include "engine/memory.h"
 #include "kernel/internal.h"
 
 #include <stdio.h>
@@ -98,6 +99,7 @@ int k_futex_wait(void *word, uint32_t value, lapse_time until)
 	                  .arg = &s};
 
 	x_step(&op);
+	x_see_newest(word, sizeof *s.word);
 	x_note(0, *s.word);
 	if (*s.word != value)
 		return -EAGAIN;

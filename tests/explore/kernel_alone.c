@@ -93,6 +93,12 @@ void x_store(void *a, int size, uint64_t v, int order)
 	memcpy(a, &v, (size_t)size);
 }
 
+void x_see_newest(const void *a, int size)
+{
+	(void)a;
+	(void)size;
+}
+
 static _Noreturn void fail(const char *what, const char *format, va_list args)
 {
 	(void)printf("Bail out! %s: ", what);
