@@ -263,15 +263,6 @@ void x_see_newest(const void *a, int size)
 	take(o, history(o, a, size)->count - 1, false);
 }
 
-void x_see_newest(const void *a, int size)
-{
-	x_object o = x_object_at(a, describe_word);
-
-	if (!x_run.running || (!x_run.all_visible && (x_shared & x_only(o)) == 0))
-		return;
-	take(o, history(o, a, size)->count - 1, false);
-}
-
 int64_t x_owned_get(const void *o)
 {
 	return (int64_t)load(o, OWNED, __ATOMIC_SEQ_CST).high;
