@@ -22,6 +22,7 @@ void k_unlock_all(const struct k_file *f)
 struct locking {
 	int number, sort;
 	enum { UNLOCK, SHARE, OWN } wanted;
+	bool waits;
 	struct k_file *held; /* in flight, once it waits */
 	bool broken_off;     /* a signal comes */
 };
@@ -66,6 +67,8 @@ static void refine_locking(struct x_op *op)
 	op->reads |= k_on_path(f->path);
 	if (l->held != NULL)
 		k_on_drop(op, f);
+	else if (l->waits && !may_have(l, f))
+		op->writes |= k_on_file(f); /* held from now on */
 	if (!has(l, f))
 		op->writes |= k_on_path(f->path);
 }
@@ -113,7 +116,7 @@ static long wait_for(struct locking *l, const char *name)
 	return r < 0 ? -EINTR : 0;
 }
 
-static long lock(struct locking *l, const char *name, bool waits)
+static long lock(struct locking *l, const char *name)
 {
 	struct x_op op = K_OP(name, l->number, refine_locking, l);
 	struct k_file *f;
@@ -127,7 +130,7 @@ static long lock(struct locking *l, const char *name, bool waits)
 		r = -EINVAL; /* Linux locks anything; nobody here does */
 	else
 		r = try_lock(l, f);
-	if (r == -EAGAIN && waits) {
+	if (r == -EAGAIN && l->waits) {
 		l->held = f;
 		r = wait_for(l, name);
 	}
@@ -137,7 +140,7 @@ static long lock(struct locking *l, const char *name, bool waits)
 
 long k_flock(int fd, int operation)
 {
-	struct locking l = {.number = fd, .sort = K_FLOCK};
+	struct locking l = {.number = fd, .sort = K_FLOCK, .waits = (operation & LOCK_NB) == 0};
 
 	switch (operation & ~LOCK_NB) {
 	case LOCK_SH:
@@ -152,15 +155,15 @@ long k_flock(int fd, int operation)
 	default:
 		return -EINVAL;
 	}
-	return lock(&l, "flock", (operation & LOCK_NB) == 0);
+	return lock(&l, "flock");
 }
 
 long k_lock(int fd, const struct flock *wanted, bool waits)
 {
-	struct locking l = {.number = fd, .sort = K_OFD};
+	struct locking l = {.number = fd, .sort = K_OFD, .waits = waits};
 
 	if (wanted->l_start != 0 || wanted->l_len != 0)
 		x_unfit("locks on parts of files are not modelled");
 	l.wanted = wanted->l_type == F_RDLCK ? SHARE : wanted->l_type == F_WRLCK ? OWN : UNLOCK;
-	return lock(&l, "F_OFD_SETLK", waits);
+	return lock(&l, "F_OFD_SETLK");
 }

@@ -94,6 +94,21 @@ static bool would_wait(const struct transfer *t, const struct k_file *f)
 	return k_queue_held(q) == 0 && !q->ended && q->error == 0;
 }
 
+/* A write that could take only a part waits with the rest. */
+static bool is_not_all(const struct transfer *t, const struct k_file *f)
+{
+	const struct k_queue *q = k_queue_at(t->writes ? f->out : -1);
+
+	return would_wait(t, f) ||
+	       (q != NULL && !q->refused && k_queue_fits(q, t->n - t->done) < t->n - t->done);
+}
+
+/* Past its first step: it waits, and holds the file. */
+static bool goes_on(const struct transfer *t, const struct k_file *f)
+{
+	return !t->no_wait && (f->flags & O_NONBLOCK) == 0 && is_not_all(t, f);
+}
+
 static void refine_queue(struct x_op *op, const struct transfer *t, int id)
 {
 	const struct k_queue *q = k_queue_at(id);
@@ -137,8 +152,10 @@ static void refine_transfer(struct x_op *op)
 	}
 	if (t->held != NULL)
 		k_on_drop(op, f);
-	else if (t->rwf != 0 || (would_wait(t, f) && !t->no_wait))
-		op->reads |= k_on_file(f); /* was_spliced, or O_NONBLOCK */
+	else if (t->rwf != 0 || (!t->no_wait && is_not_all(t, f)))
+		op->reads |= k_on_file(f); /* was_spliced, O_NONBLOCK */
+	if (t->held == NULL && goes_on(t, f))
+		op->writes |= k_on_file(f);
 }
 
 /* ---- Faults ---- */
