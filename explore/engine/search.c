@@ -19,9 +19,12 @@
 
 struct x_search x_search;
 
+static bool roaming;  /* at random, whatever the mode: start_again */
+static uint64_t roam; /* so many runs the next time */
+
 static enum x_mode mode(void)
 {
-	return x_run.options->mode;
+	return roaming ? X_RANDOM : x_run.options->mode;
 }
 
 static uint64_t draw(uint64_t n)
@@ -384,14 +387,31 @@ static enum x_verdict replay(struct x_report *r)
 	return X_BOUND_REACHED;
 }
 
+/* Something turned out to be shared: nothing that was found so far counts. Random runs, more of them
+ * each time, find out cheaply what else is: late in a search it is dear. What they break, the search
+ * will. */
+static void start_again(struct x_report *r)
+{
+	struct x_report aside = {0};
+
+	roaming = true;
+	for (uint64_t left = roam; left > 0; left--) {
+		x_search.length = x_search.fresh = 0;
+		(void)x_run_once(&aside);
+	}
+	roaming = false;
+	roam *= 4;
+	x_search.length = x_search.fresh = 0;
+	r->runs = r->blocked = r->steps = r->outcomes = r->deepest = 0;
+}
+
 static enum x_verdict search(struct x_report *r, double began)
 {
 	for (;;) {
 		enum x_end end = x_run_once(r);
 
-		if (end == X_END_RESTART) { /* nothing that was found so far counts */
-			x_search.length = x_search.fresh = 0;
-			r->runs = r->blocked = r->steps = r->outcomes = r->deepest = 0;
+		if (end == X_END_RESTART) {
+			start_again(r);
 			continue;
 		}
 		if (end == X_END_UNFIT)
@@ -423,6 +443,7 @@ void x_explore(const struct x_scenario *s, const struct x_options *o, struct x_r
 	x_run.count = 0;
 	while (x_run.count < X_THREADS - 1 && s->threads[x_run.count] != NULL)
 		x_run.count++;
+	roam = 64;
 	x_objects_forget();
 	x_search.length = x_search.fresh = 0;
 	x_search.random = o->seed * 2 + 88172645463325252U;
