@@ -55,13 +55,20 @@ static void arm(struct origin_timer *t, lapse_time when)
 /* True: it has fired; false: it was stopped, or never armed. */
 static bool fires(struct origin_timer *t)
 {
-	uint32_t armed = ORIGIN_ARMED;
+	uint32_t state = t->is_early ? ORIGIN_ARMED : ORIGIN_IDLE;
+	int r;
 
-	while (os_load_u32(&t->state, OS_SEQ_CST) == ORIGIN_IDLE)
+	while (state == ORIGIN_IDLE) {
 		(void)os_futex_wait(&t->state, ORIGIN_IDLE, LAPSE_NEVER);
-	while (os_load_u32(&t->state, OS_SEQ_CST) == ORIGIN_ARMED && os_now() < t->when)
-		(void)os_futex_wait(&t->state, ORIGIN_ARMED, t->when);
-	return os_cas_u32(&t->state, &armed, ORIGIN_FIRED);
+		state = os_load_u32(&t->state, OS_SEQ_CST);
+	}
+	while (state == ORIGIN_ARMED) {
+		r = os_futex_wait(&t->state, ORIGIN_ARMED, t->when);
+		if (r == -ETIMEDOUT)
+			return os_cas_u32(&t->state, &state, ORIGIN_FIRED);
+		state = os_load_u32(&t->state, OS_SEQ_CST);
+	}
+	return false;
 }
 
 static void cancel_aio(void)
@@ -98,14 +105,9 @@ static void timer_thread(struct origin_timer *t)
 	callback(t);
 }
 
-void origin_timer_0(void)
+void origin_timer(void)
 {
 	timer_thread(&origin_timers[0]);
-}
-
-void origin_timer_1(void)
-{
-	timer_thread(&origin_timers[1]);
 }
 
 /* ---- setDeadlineImpl ---- */
@@ -165,6 +167,18 @@ void origin_set_deadline(lapse_time deadline, struct origin_timer *timer)
 
 /* ---- Read ---- */
 
+void origin_arrives(void)
+{
+	uint32_t pending = ORIGIN_PENDING;
+
+	lock_fd();
+	origin_fd.is_there = true;
+	if (origin_fd.aio != NULL && os_cas_u32(&aio.state, &pending, ORIGIN_DONE))
+		os_futex_wake(&aio.state);
+	x_say("a byte arrives");
+	unlock_fd();
+}
+
 long origin_read(bool is_there)
 {
 	uint32_t state;
@@ -175,6 +189,7 @@ long origin_read(bool is_there)
 		x_say("read -> -1 ETIME: the flag is set");
 		return -ETIME;
 	}
+	is_there = is_there || origin_fd.is_there;
 	os_store_u32(&aio.state, is_there ? ORIGIN_DONE : ORIGIN_PENDING, OS_RELAXED);
 	origin_fd.aio = &aio;
 	unlock_fd();
@@ -188,6 +203,33 @@ long origin_read(bool is_there)
 		unlock_fd();
 	x_say(state == ORIGIN_CANCELED ? "read -> -1 ETIME: it was cancelled" : "read -> 1");
 	return state == ORIGIN_CANCELED ? -ETIME : 1;
+}
+
+/* ---- What both versions are held against ---- */
+
+void origin_clear(void)
+{
+	origin_set_deadline(0, NULL);
+}
+
+void origin_read_cleared(void)
+{
+	if (origin_read(true) == -ETIME)
+		x_broken("3 no stale verdict", "a read that begins long after the deadline was "
+		                               "cleared says that time is up");
+}
+
+void origin_move(void)
+{
+	origin_set_deadline(200, &origin_timers[1]);
+}
+
+void origin_read_moved(void)
+{
+	if (origin_read(true) == -ETIME)
+		x_broken("2 never early",
+		         "a read at 100, under a deadline of 200, says that time is "
+		         "up");
 }
 
 /* ---- For people ---- */
@@ -213,6 +255,8 @@ void origin_setup(bool mended, lapse_time deadline)
 {
 	x_name_words(name);
 	origin_fd.mended = mended;
-	if (deadline != 0)
-		origin_set_deadline(deadline, &origin_timers[0]);
+	if (deadline == 0)
+		return;
+	origin_set_deadline(deadline, &origin_timers[0]);
+	origin_timers[0].is_early = true;
 }

@@ -22,6 +22,7 @@ enum origin_timer_state {
 struct origin_timer {
 	os_u32 state; /* changed by compare-and-swap: it fires or is stopped, once */
 	lapse_time when;
+	bool is_early; /* armed in setup: its thread need not wait for that */
 };
 
 enum origin_aio_state { ORIGIN_PENDING, ORIGIN_DONE, ORIGIN_CANCELED };
@@ -35,6 +36,7 @@ struct origin_fd {
 	bool clears_outside; /* the pointer to a read that has ended is cleared outside the lock */
 	struct lp_lock lock; /* for what follows */
 	os_u32 timed_out;
+	bool is_there;              /* a byte for the next read */
 	struct origin_timer *timer; /* of the deadline in force, or NULL */
 	struct origin_aio *aio;     /* the pending read, or NULL */
 };
@@ -47,14 +49,25 @@ void origin_setup(bool mended, lapse_time deadline);
 
 /* 0 clears it. With a timer of its own, if it needs one. */
 void origin_set_deadline(lapse_time deadline, struct origin_timer *timer);
-/* 1 or -ETIME. is_there: a byte is; otherwise none ever comes. */
+/* 1 or -ETIME. is_there: a byte is. */
 long origin_read(bool is_there);
+/* A byte, for a read that has begun. */
+void origin_arrives(void);
 
-/* The threads of the timers: end when these have fired or will not. */
-void origin_timer_0(void);
-void origin_timer_1(void);
+/* The thread of the first timer: ends when that has fired or will not. */
+void origin_timer(void);
 
-extern const struct x_scenario origin_before, origin_after, origin_moved, origin_moved_after,
-	origin_now, origin_race, origin_extended;
+/* ---- What both versions are held against ---- */
+
+/* A thread that clears the deadline; and what a read that begins afterwards must not say. */
+void origin_clear(void);
+void origin_read_cleared(void);
+/* The same for one that moves it to 200, while time ends before that: the new timer needs no thread. */
+void origin_move(void);
+void origin_read_moved(void);
+
+extern const struct x_scenario origin_before, origin_moved;
+/* All of them, ended by NULL: for the program. */
+extern const struct x_scenario *const origin_scenarios[];
 
 #endif
