@@ -1,5 +1,6 @@
 /* The library's own words, and the kernel's, as they are in memory: read past the doors, so that
- * looking is no step and takes no part in any order. Changes nothing. */
+ * looking is no step and takes no part in any order. Changes nothing, but for
+ * o_hold. */
 #include "oracle/internal.h"
 
 #include "fd/slot.h"
@@ -13,6 +14,18 @@ static const struct lp_slot *slot_of(lapse_fd fd)
 	const struct lp_slot *slab = lp_slots.slabs[i / LP_PER_SLAB].v;
 
 	return slab + i % LP_PER_SLAB;
+}
+
+void o_hold(lapse_fd fd, int dir)
+{
+	o_all.held_dir = dir;
+	if (lp_turn_try(fd, dir, &o_all.held) != 0)
+		x_unfit("oracle: no turn to be had");
+}
+
+void o_let_go(void)
+{
+	lp_turn_give(o_all.held, o_all.held_dir);
 }
 
 x_set o_touched(int handle)

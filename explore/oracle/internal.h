@@ -100,6 +100,8 @@ struct o_all {
 	uint8_t may_wait;         /* threads */
 	bool forked;
 	struct lp_parker *parkers[X_THREADS];
+	struct lp_slot *held; /* o_hold's */
+	int held_dir;
 } __attribute__((aligned(4096)));
 extern struct o_all o_all;
 

@@ -103,6 +103,21 @@ x_object o_scope_calls(int scope)
 	return x_object_at(&o_all.scopes[scope], describe_scope);
 }
 
+/* What only changes touch: a word apart in the same place. */
+static void describe_changes(const void *key, char *buf, size_t size)
+{
+	(void)key;
+	(void)snprintf(buf, size, "changes");
+}
+
+static x_set changes_of(const struct o_change *c)
+{
+	const char *key = c->handle >= 0 ? (const char *)&o_all.handles[c->handle]
+	                                 : (const char *)&o_all.scopes[c->scope];
+
+	return c->handle < 0 && c->scope < 0 ? 0 : x_only(x_object_at(key + 1, describe_changes));
+}
+
 /* ---- Steps ---- */
 
 static void describe_mark(const struct x_op *op, char *buf, size_t size)
@@ -234,7 +249,7 @@ void o_return(struct o_call *c, long r, uint64_t count)
 	c->log_end = k_log(&records);
 	c->seen_end = x_time_seen();
 	x_say("%s on h%d -> %ld%s", c->name, first_handle(c), r, o_error_name(error));
-	c->end = mark("returns", c->name, calls_of(c), 0);
+	c->end = ++o_all.marks;
 	o_judge(c);
 	errno = error;
 }
@@ -295,7 +310,7 @@ struct o_change *o_change_begin(enum o_kind kind, int handle, int scope, int dir
 	                         .thread = o_thread()};
 	const struct k_record *records;
 	struct o_change *c;
-	o_mark m = mark("begins", name_of(&draft), 0, calls_changed(&draft) | tries_of(&draft));
+	o_mark m = mark("begins", name_of(&draft), 0, changes_of(&draft) | tries_of(&draft));
 
 	if (o_all.change_count == O_CHANGES)
 		x_unfit("oracle: more than %d changes in a run", O_CHANGES);
@@ -311,16 +326,19 @@ struct o_change *o_change_begin(enum o_kind kind, int handle, int scope, int dir
 	return c;
 }
 
-/* Its return reads the clock: a value that was replaced before an instant came has not passed. */
+/* The return of what replaces a value reads the clock: one that was replaced before an instant came
+ * has not passed. */
 void o_change_return(struct o_change *c, long r)
 {
+	bool replaces = c->kind == O_SET || c->kind == O_IDLE;
 	int error = errno;
 
 	c->failed = r < 0;
 	c->error = c->failed ? error : 0;
 	x_say("%s of %s%d -> %ld%s", name_of(c), c->scope >= 0 ? "scope " : "h",
 	      c->scope >= 0 ? c->scope : c->handle, r, o_error_name(c->error));
-	c->end = mark("returns", name_of(c), x_only(x_clock()), calls_changed(c));
+	c->end = mark("returns", name_of(c), replaces ? x_only(x_clock()) : 0,
+	              calls_changed(c) | changes_of(c));
 	c->time = x_time_seen();
 	o_judge_change(c, r);
 	errno = error;

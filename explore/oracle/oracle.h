@@ -5,10 +5,13 @@
  * The buffers are the oracle's own: what a write sends can be told from what any other sends, and
  * each byte that a read brings is compared with the one that was sent.
  *
- * Beginnings and returns are steps of the engine's, on an object for each handle and each shared
- * scope: operations read it, changes (set, cancel, close, move ...) write it. So the order of an
- * operation and a change is gone through both ways, and the order in the log may be relied on
- * between the two; the log's order of two operations means nothing. */
+ * The beginning of an operation and the return of a change (set, cancel, close, move ...) are steps of
+ * the engine's on one object, of the handle or the shared scope: so it is gone through both ways
+ * whether a change had returned when an operation began. So are the beginnings and returns of
+ * changes among each other. All else is where the log happens to have it: a true order, that of the
+ * run in hand, but not one of which the others are gone through. What the checks build on it may be
+ * too mild in one run, never too strict.
+ */
 #ifndef O_ORACLE_H
 #define O_ORACLE_H
 
@@ -22,6 +25,10 @@ void o_start(void);
 
 /* Give the thread what its first sleep would make: a parker, an eventfd. setup then acts for it. */
 void o_warm(int thread);
+/* The thread is in the middle of a stream operation: it has the turn of that direction, until it lets
+ * go. What a third thread would be needed for, at the price of its steps. One in a scenario. */
+void o_hold(lapse_fd fd, int dir);
+void o_let_go(void);
 /* The calling thread, or the one that setup acts for, may wait for ever. */
 void o_may_wait(void);
 

@@ -16,6 +16,13 @@ static void setup(void)
 	(void)o_set_idle(ends[0], LAPSE_READ, 100);
 	peer = lapse_sysfd(ends[1]);
 	o_warm(0);
+	o_may_wait(); /* it may begin so late that no instant is left for its limit */
+}
+
+static void both(void)
+{
+	setup();
+	(void)o_set_read_deadline(ends[0], 200);
 }
 
 static void setup_off(void)
@@ -44,7 +51,6 @@ static void setter(void)
 static void turns_off(void)
 {
 	(void)o_set_idle(ends[0], LAPSE_READ, 0);
-	(void)o_set_read_deadline(ends[0], 200);
 }
 
 const struct x_scenario idle_drip = {
@@ -67,9 +73,9 @@ const struct x_scenario idle_set = {
 
 const struct x_scenario idle_off = {
 	.name = "idle_off",
-	.about = "idle limit turned off under a read that waits, a deadline set",
-	.setup = setup,
+	.about = "idle limit turned off under a read that waits, up to its deadline",
+	.setup = both,
 	.threads = {reader, turns_off},
-	.instants = {101, 200, 300},
+	.instants = {101, 200},
 	.outcome = o_outcome,
 };

@@ -1,9 +1,9 @@
-/* The queue of writers: one waits with the turn, another queues and gives up, a third would be next.
+/* The queue of writers: one waits with the turn, another queues and gives up, and there is a next.
  *
- * Raced: the turn's being given on against a queued one's leaving with a verdict: it must be given to
+ * Raced: the turn's being given on against a queued one's leaving with a verdict: it must go to
  * somebody, and not be lost with the one who left. Promises 8, 1, 2, 7.
  * To catch: 30 (the giver drops a queued waiter), 31, 12, and a turn that comes to one who quits and
- * is not passed on. */
+ * is not passed on. queue_expiry has three threads: not for each commit. */
 #include "engine/engine.h"
 #include "kernel/kernel.h"
 #include "oracle/oracle.h"
@@ -18,8 +18,17 @@ static void setup(void)
 	(void)o_socketpair(ends);
 	peer = lapse_sysfd(ends[1]);
 	o_warm(0);
+	o_may_wait(); /* room may come too early */
 	o_warm(1);
 	o_warm(2);
+}
+
+static void held(void)
+{
+	(void)o_socketpair(ends);
+	o_warm(0);
+	o_warm(1);
+	o_hold(ends[0], LAPSE_WRITE);
 }
 
 /* With a deadline of its own, by a scope. */
@@ -37,7 +46,6 @@ static void writer(void)
 
 static void drain(void)
 {
-	o_until(100);
 	(void)o_raw_read(peer, 4);
 }
 
@@ -46,19 +54,33 @@ static void one_byte(void)
 	(void)o_write(ends[0], 1);
 }
 
-const struct x_scenario queue_expiry = {
-	.name = "queue_expiry",
-	.about = "a writer waits; a queued one expires as room comes",
-	.setup = setup,
-	.threads = {writer, impatient, drain},
-	.instants = {100},
-	.outcome = o_outcome,
-};
+static void lets_go(void)
+{
+	o_let_go();
+}
 
 const struct x_scenario queue_turns = {
 	.name = "queue_turns",
 	.about = "two short writes, nobody has to wait for room",
 	.setup = setup,
 	.threads = {one_byte, one_byte},
+	.outcome = o_outcome,
+};
+
+const struct x_scenario queue_quit = {
+	.name = "queue_quit",
+	.about = "a queued writer expires as the turn is given up",
+	.setup = held,
+	.threads = {impatient, lets_go},
+	.instants = {100},
+	.outcome = o_outcome,
+};
+
+const struct x_scenario queue_expiry = {
+	.name = "queue_expiry",
+	.about = "a writer waits; a queued one expires as room comes",
+	.setup = setup,
+	.threads = {writer, impatient, drain},
+	.instants = {100},
 	.outcome = o_outcome,
 };

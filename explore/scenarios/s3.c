@@ -1,4 +1,4 @@
-/* S3: a reader that waits, and two who set both directions.
+/* S3: a reader that waits, and two who set its deadline.
  *
  * Raced: two setters against each other and against the sleeper: whichever value is left in force has
  * to be obeyed. Promises 1, 2, 3.
@@ -22,17 +22,31 @@ static void reader(void)
 
 static void early(void)
 {
-	(void)o_set_deadline(ends[0], 100);
+	(void)o_set_read_deadline(ends[0], 100);
 }
 
 static void late(void)
 {
-	(void)o_set_deadline(ends[0], 200);
+	(void)o_set_read_deadline(ends[0], 200);
 }
+
+static void both(void)
+{
+	(void)o_set_deadline(ends[0], 100);
+}
+
+const struct x_scenario s3_both = {
+	.name = "s3_both",
+	.about = "reader blocked; a deadline set in both directions",
+	.setup = setup,
+	.threads = {reader, both},
+	.instants = {100, 200},
+	.outcome = o_outcome,
+};
 
 const struct x_scenario s3 = {
 	.name = "s3",
-	.about = "reader blocked; two setters on both directions",
+	.about = "reader blocked; two setters",
 	.setup = setup,
 	.threads = {reader, early, late},
 	.instants = {100, 200},

@@ -4,7 +4,8 @@
  * Raced: the cancel's count and its look for sleepers against samples, looks and sleeps. Promises 3
  * (nothing that begins after a cancel returned fails by it), the cancel itself, 1.
  * To catch: 6 (the second look leaves cancel out), 33 (a flag instead of a count), 34 (the count read
- * after the first check), 35 (queued ones ignored: s7_queued). */
+ * after the first check), 35 (queued ones ignored: s7_queued). s7_three is
+ * not for each commit. */
 #include "engine/engine.h"
 #include "oracle/oracle.h"
 
@@ -17,10 +18,14 @@ static void setup(void)
 	o_warm(1);
 }
 
-static void expiring(void)
+/* Those whom the cancel comes too early for wait on. */
+static void patient(void)
 {
-	setup();
-	(void)o_set_read_deadline(ends[0], 100);
+	(void)o_socketpair(ends);
+	o_warm(0);
+	o_may_wait();
+	o_warm(1);
+	o_may_wait();
 }
 
 static void reader(void)
@@ -28,10 +33,22 @@ static void reader(void)
 	(void)o_read(ends[0], 4);
 }
 
-static void reads_again(void)
+static void reads_and_checks(void)
 {
 	(void)o_read(ends[0], 4);
-	(void)o_read(ends[0], 4);
+	(void)o_check(ends[0], LAPSE_READ);
+}
+
+static void held(void)
+{
+	patient();
+	o_hold(ends[0], LAPSE_READ);
+}
+
+static void cancels_and_lets_go(void)
+{
+	(void)o_cancel(ends[0], LAPSE_READ);
+	o_let_go();
 }
 
 static void canceler(void)
@@ -47,18 +64,33 @@ static void cancels_alone(void)
 
 const struct x_scenario s7 = {
 	.name = "s7",
-	.about = "pending and later read; cancel, then a deadline",
+	.about = "pending read, then a check; cancel",
+	.setup = patient,
+	.threads = {reads_and_checks, cancels_alone},
+	.outcome = o_outcome,
+};
+
+const struct x_scenario s7_set = {
+	.name = "s7_set",
+	.about = "pending read; cancel, then a deadline",
 	.setup = setup,
-	.threads = {reads_again, canceler},
+	.threads = {reader, canceler},
 	.instants = {100},
 	.outcome = o_outcome,
 };
 
 const struct x_scenario s7_queued = {
 	.name = "s7_queued",
+	.about = "queued read; cancel, then the turn is given up",
+	.setup = held,
+	.threads = {reader, cancels_and_lets_go},
+	.outcome = o_outcome,
+};
+
+const struct x_scenario s7_three = {
+	.name = "s7_three",
 	.about = "pending and queued read; cancel",
-	.setup = expiring,
+	.setup = patient,
 	.threads = {reader, reader, cancels_alone},
-	.instants = {100},
 	.outcome = o_outcome,
 };
