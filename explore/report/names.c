@@ -98,6 +98,15 @@ static bool name_parker(const char *address, char *buf, size_t size)
 	return true;
 }
 
+/* The page that tells a forked child that it is one. */
+static bool name_fork_page(const void *address, char *buf, size_t size)
+{
+	if (address != lp_fork_word.v)
+		return false;
+	(void)snprintf(buf, size, "fork page");
+	return true;
+}
+
 /* What has a name for the linker; of other static words, which file's they are. */
 static bool name_static(const void *address, char *buf, size_t size)
 {
@@ -113,6 +122,8 @@ static bool name_static(const void *address, char *buf, size_t size)
 	}
 	file = strrchr(info.dli_fname, '/');
 	file = file == NULL ? info.dli_fname : file + 1;
+	if (strstr(file, ".so") == NULL)
+		return false; /* the kernel's own, which stands for pages that were mapped */
 	offset = (size_t)((const char *)address - (const char *)info.dli_fbase);
 	(void)snprintf(buf, size, "%.*s+%zx", (int)strcspn(file, "."), file, offset);
 	return true;
@@ -121,7 +132,7 @@ static bool name_static(const void *address, char *buf, size_t size)
 void name_word(const void *address, char *buf, size_t size)
 {
 	if (name_slot(address, buf, size) || name_parker(address, buf, size) ||
-	    name_static(address, buf, size))
+	    name_fork_page(address, buf, size) || name_static(address, buf, size))
 		return;
 	/* On a stack, or somewhere in a page that the library was given. */
 	(void)snprintf(buf, size, "word ..%03x", (unsigned)((uintptr_t)address & 0xfff));
