@@ -61,6 +61,7 @@ struct x_run {
 	int current;  /* whose steps these are; -1: nobody's */
 	int acting;   /* outside of runs: whom setup acts for */
 	bool running; /* inside a run */
+	bool alone;   /* after x_alone */
 	bool starting;
 	int ticks;             /* instants that have come */
 	int faults[X_THREADS]; /* left */
@@ -123,6 +124,7 @@ void x_progress(void); /* at each step, private ones too */
 /* ---- Memory and plain data ---- */
 
 void x_memory_begin_run(void);
+void x_memory_alone(void);
 /* Was this step of that thread before the caller's last step but one, in every order? */
 bool x_was_past(int thread, uint16_t step);
 /* Happens-before, for the detector of races in plain data. */

@@ -84,6 +84,13 @@ void x_memory_begin_run(void)
 		x_seen[i].of[i] = 1;
 }
 
+/* A child has a copy of the memory as it was at that moment: all that anybody had done to it. */
+void x_memory_alone(void)
+{
+	for (int i = 0; i < X_THREADS; i++)
+		x_join(&x_seen[x_run.current], &x_seen[i]);
+}
+
 void x_name_words(void (*name)(const void *, char *, size_t))
 {
 	name_word = name;
@@ -192,6 +199,13 @@ static void put(x_object o, void *a, int size, struct value v, bool releases, bo
 	set_raw(a, size, v);
 }
 
+/* Outside of runs, and in a forked child, which has one thread: no access is a step, and the objects
+ * that there may be are left to those who need them. */
+static bool nobody_else(void)
+{
+	return !x_run.running || x_run.alone;
+}
+
 /* ---- Loads ---- */
 
 /* Which message a load takes: the newest, or one of those it may still find. */
@@ -232,7 +246,7 @@ static struct value load(const void *a, int size, int order)
 	const struct word *w;
 	int index;
 
-	if (!x_run.running)
+	if (nobody_else())
 		return raw(a, size);
 	op.object = x_object_at(a, describe_word);
 	op.reads = x_only(op.object);
@@ -258,7 +272,7 @@ void x_see_newest(const void *a, int size)
 {
 	x_object o = x_object_at(a, describe_word);
 
-	if (!x_run.running || (!x_run.all_visible && (x_shared & x_only(o)) == 0))
+	if (nobody_else() || (!x_run.all_visible && (x_shared & x_only(o)) == 0))
 		return;
 	take(o, history(o, a, size)->count - 1, false);
 }
@@ -280,7 +294,7 @@ void x_store(void *a, int size, uint64_t v, int order)
 	struct x_op op = {.name = "store", .describe = describe_store};
 	struct value value = {v, 0};
 
-	if (!x_run.running) {
+	if (nobody_else()) {
 		set_raw(a, size, value);
 		return;
 	}
@@ -333,7 +347,7 @@ static struct value modify(const struct rmw *m, const char *name, bool *done)
 	struct value old;
 	struct value v;
 
-	if (!x_run.running) {
+	if (nobody_else()) {
 		old = raw(m->a, m->size);
 		if ((*done = m->change(m, old, &v)))
 			set_raw(m->a, m->size, v);

@@ -335,6 +335,8 @@ void x_alone(void)
 	for (int i = 0; i < x_run.count; i++)
 		if (i != x_run.current)
 			x_run.threads[i].life = X_ENDED;
+	x_run.alone = true;
+	x_memory_alone();
 }
 
 /* ---- From beginning to end ---- */
@@ -394,6 +396,7 @@ static void make_stacks(void)
 static void begin(void)
 {
 	x_run.ticks = 0;
+	x_run.alone = false;
 	x_run.steps = x_run.all_steps = 0;
 	memset(&x_run.threads[x_run.count], 0, sizeof *x_run.threads);
 	for (int i = 0; i < x_run.count; i++) {
