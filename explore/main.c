@@ -1,54 +1,62 @@
 /* The program `explore`: goes through the runs of scenarios and says what it found. Owns its options
- * and its exit status. The scenarios are scenarios.so's; lapse-explore(7) is the manual. */
+ * and its exit status. The scenarios are a shared object's; lapse-explore(7) is the manual. */
 #include "engine/engine.h"
 #include "engine/memory.h"
 #include "kernel/kernel.h"
 #include "oracle/oracle.h"
 #include "report/report.h"
 
+#include <dlfcn.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* lapse's, and those of where it comes from. */
-extern const struct x_scenario *const x_scenarios[];
-extern const struct x_scenario *const origin_scenarios[];
+#include <unistd.h>
 
 enum { QUICK_RUNS = 100000, RANDOM_RUNS = 100000, JOBS = 512 };
 
 static struct {
 	struct x_options options;
 	bool both_memories, bound_wanted, list;
-	const char *svg, *markdown;
+	const char *scenarios, *svg, *markdown;
 } asked;
 
 static const struct option long_options[] = {
-	{"memory", required_argument, NULL, 'm'},   {"mode", required_argument, NULL, 'M'},
-	{"seed", required_argument, NULL, 's'},     {"runs", required_argument, NULL, 'r'},
-	{"seconds", required_argument, NULL, 't'},  {"replay", required_argument, NULL, 'p'},
-	{"quick", no_argument, NULL, 'q'},          {"svg", required_argument, NULL, 'v'},
-	{"markdown", required_argument, NULL, 'k'}, {"list", no_argument, NULL, 'l'},
-	{"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+	{"memory", required_argument, NULL, 'm'},
+	{"mode", required_argument, NULL, 'M'},
+	{"seed", required_argument, NULL, 's'},
+	{"runs", required_argument, NULL, 'r'},
+	{"seconds", required_argument, NULL, 't'},
+	{"replay", required_argument, NULL, 'p'},
+	{"quick", no_argument, NULL, 'q'},
+	{"svg", required_argument, NULL, 'v'},
+	{"markdown", required_argument, NULL, 'k'},
+	{"list", no_argument, NULL, 'l'},
+	{"help", no_argument, NULL, 'h'},
+	{"scenarios", required_argument, NULL, 'S'},
+	{NULL, 0, NULL, 0},
 };
 
 __attribute__((noreturn)) static void usage(FILE *to, int status)
 {
-	(void)fputs("usage: explore [option...] [scenario...]\n"
-	            "A scenario is a name, or the beginning of several; none: all of them.\n"
-	            "  --memory c11|sc|both  the memory model (c11)\n"
-	            "  --mode complete       all runs that differ (the default)\n"
-	            "         plain          all runs, without reduction\n"
-	            "         bounded:N      those with at most N preemptions\n"
-	            "         random, pct:D  drawn by --seed\n"
-	            "  --runs N, --seconds S stop after so many, so long, for each scenario\n"
-	            "  --quick               at most 100000 runs of each\n"
-	            "  --seed N\n"
-	            "  --replay SCHEDULE     one run of one scenario, shown\n"
-	            "  --svg FILE            the timeline of a failure, or of the run that is "
-	            "replayed\n"
-	            "  --markdown FILE       the figures as a table\n"
-	            "  --list\n",
-	            to);
+	(void)fputs(
+		"usage: explore [option...] [scenario...]\n"
+		"A scenario is a name, or the beginning of several; none: all of them.\n"
+		"  --memory c11|sc|both  the memory model (c11)\n"
+		"  --mode complete       all runs that differ (the default)\n"
+		"         plain          all runs, without reduction\n"
+		"         bounded:N      those with at most N preemptions\n"
+		"         random, pct:D  drawn by --seed\n"
+		"  --runs N, --seconds S stop after so many, so long, for each scenario\n"
+		"  --quick               at most 100000 runs of each\n"
+		"  --seed N\n"
+		"  --replay SCHEDULE     one run of one scenario, shown\n"
+		"  --svg FILE            the timeline of a failure, or of the run that is "
+		"replayed\n"
+		"  --markdown FILE       the figures as a table\n"
+		"  --scenarios FILE      a shared object that has them, in place of lapse's own\n"
+		"  --list\n",
+		to);
 	exit(status);
 }
 
@@ -141,6 +149,9 @@ static void read_options(int argc, char **argv)
 		case 'k':
 			asked.markdown = optarg;
 			break;
+		case 'S':
+			asked.scenarios = optarg;
+			break;
 		case 'l':
 			asked.list = true;
 			break;
@@ -157,6 +168,46 @@ static void read_options(int argc, char **argv)
 
 /* ---- Which scenarios ---- */
 
+/* Ended by NULL, each: those of lapse, or of whoever explores something else; and those of where
+ * lapse comes from, if they are there. */
+static const struct x_scenario *const *x_list, *const *origin_list;
+
+/* The ones beside the program. */
+static void *open_own(void)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof "scenarios.so");
+
+	if (n <= 0)
+		return NULL;
+	path[n] = '\0';
+	(void)strcpy(strrchr(path, '/') + 1, "scenarios.so");
+	return dlopen(path, RTLD_NOW);
+}
+
+static void load_scenarios(void)
+{
+	void *from = RTLD_DEFAULT;
+	Dl_info info;
+
+	/* It may be linked with some already. */
+	if (asked.scenarios != NULL || dlsym(RTLD_DEFAULT, "x_scenarios") == NULL) {
+		from = asked.scenarios != NULL ? dlopen(asked.scenarios, RTLD_NOW) : open_own();
+		if (from == NULL) {
+			(void)fprintf(stderr, "explore: no scenarios: %s\n", dlerror());
+			exit(STATUS_USAGE);
+		}
+	}
+	x_list = dlsym(from, "x_scenarios");
+	if (x_list == NULL || dladdr(x_list, &info) == 0) {
+		(void)fprintf(stderr, "explore: no scenarios: x_scenarios is not defined\n");
+		exit(STATUS_USAGE);
+	}
+	origin_list = dlsym(from, "origin_scenarios");
+	x_keep_library("liblapse_x");
+	x_keep_library(info.dli_fname);
+}
+
 static struct job jobs[JOBS];
 static struct result results[JOBS];
 static int job_count;
@@ -171,6 +222,7 @@ static void add_job(const struct x_scenario *s, enum x_memory memory, const char
 	                    .options = asked.options,
 	                    .bound_wanted = asked.bound_wanted,
 	                    .program = program,
+	                    .scenarios = asked.scenarios,
 	                    .svg = asked.svg};
 	job->options.memory = memory;
 }
@@ -204,9 +256,9 @@ static bool add_matching(const struct x_scenario *const *list, const char *name,
 
 static bool add_all(const char *name, bool whole, const char *program)
 {
-	bool any = add_matching(origin_scenarios, name, whole, program);
+	bool any = origin_list != NULL && add_matching(origin_list, name, whole, program);
 
-	return add_matching(x_scenarios, name, whole, program) || any;
+	return add_matching(x_list, name, whole, program) || any;
 }
 
 /* The one of that name; if there is none, those whose names begin so. */
@@ -256,6 +308,7 @@ static int run_all(void)
 int main(int argc, char **argv)
 {
 	read_options(argc, argv);
+	load_scenarios();
 	for (int i = optind; i < argc; i++)
 		choose(argv[i], argv[0]);
 	if (optind == argc)
@@ -264,8 +317,6 @@ int main(int argc, char **argv)
 		return STATUS_GOOD;
 	if ((asked.options.replay != NULL || asked.svg != NULL) && job_count != 1)
 		wrong("one scenario, in one memory model", "--replay, --svg");
-	x_keep_library("liblapse_x");
-	x_keep_library("scenarios.so");
 	k_start();
 	o_start();
 	x_name_words(name_word);

@@ -28,13 +28,20 @@ int job_status(const struct job *job, const struct result *r)
 
 static void say_commands(const struct job *job, const char *schedule, FILE *to)
 {
-	const char *memory = job->options.memory == X_SC ? "--memory=sc " : "";
+	static const char gdb[] = "gdb -ex 'handle SIGSEGV nostop noprint' -ex 'break x_broken' "
+				  "-ex run --args ";
 
-	(void)fprintf(to, "     again:   %s %s--replay=%s %s\n", job->program, memory, schedule,
-	              job->scenario->name);
-	(void)fprintf(
-		to, "     in gdb:  gdb -ex 'break x_broken' -ex run --args %s %s--replay=%s %s\n\n",
-		job->program, memory, schedule, job->scenario->name);
+	for (int i = 0; i < 2; i++) {
+		(void)fprintf(to, "     %s%s",
+		              i == 0 ? "again:   " : "in gdb:  ", i == 0 ? "" : gdb);
+		(void)fprintf(to, "%s ", job->program);
+		if (job->scenarios != NULL)
+			(void)fprintf(to, "--scenarios=%s ", job->scenarios);
+		if (job->options.memory == X_SC)
+			(void)fputs("--memory=sc ", to);
+		(void)fprintf(to, "--replay=%s %s\n", schedule, job->scenario->name);
+	}
+	(void)fputc('\n', to);
 }
 
 /* The last run that was shown. */

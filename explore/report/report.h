@@ -12,9 +12,10 @@
 struct job {
 	const struct x_scenario *scenario;
 	struct x_options options;
-	bool bound_wanted;   /* that the search stops short is what was asked for */
-	const char *program; /* as it was started: for the commands that are shown */
-	const char *svg;     /* where the timeline of a failure goes as well; NULL: nowhere */
+	bool bound_wanted;     /* that the search stops short is what was asked for */
+	const char *program;   /* as it was started, and */
+	const char *scenarios; /* with which, or NULL: for the commands that are shown */
+	const char *svg;       /* where the timeline of a failure goes as well; NULL: nowhere */
 };
 
 struct result {

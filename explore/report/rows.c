@@ -82,6 +82,23 @@ static const char *object_name(const struct x_event *events, size_t count, const
 	return e->object;
 }
 
+/* seq_cst goes without saying, as with what reads and modifies. */
+static const char *order(const struct x_op *op)
+{
+	if (strcmp(op->name, "load") != 0 && strcmp(op->name, "store") != 0)
+		return "";
+	switch ((int)op->values[1]) {
+	case __ATOMIC_RELAXED:
+		return " rlx";
+	case __ATOMIC_ACQUIRE:
+		return " acq";
+	case __ATOMIC_RELEASE:
+		return " rel";
+	default:
+		return "";
+	}
+}
+
 static void describe_step(struct row *row, const struct x_event *e, const char *object)
 {
 	char values[200] = "";
@@ -93,6 +110,7 @@ static void describe_step(struct row *row, const struct x_event *e, const char *
 		e->op.describe(&e->op, values, sizeof values);
 	if (values[0] != '\0')
 		add_text(row, " %s", values);
+	add_text(row, "%s", order(&e->op));
 }
 
 static bool joins(const struct row *last, const struct x_event *e)
