@@ -64,14 +64,12 @@ bool k_file_drop(struct k_file *f, bool by_call)
 
 void k_on_drop(struct x_op *op, const struct k_file *f)
 {
-	op->reads |= k_on_file(f);
-	op->writes |= k_on_file(f);
-	if (f->names + f->calls > 1)
-		return;
-	op->writes |= k_on_ends(f->in) | k_on_ends(f->out);
+	op->writes |= k_on_file(f) | k_on_ends(f->in) | k_on_ends(f->out);
 	op->reads |= k_on_bytes(f->in);
-	if (f->in >= 0 && k_queue_held(k_queue_at(f->in)) > 0)
+	if (f->kind == K_SOCKET && k_queue_held(k_queue_at(f->in)) > 0)
 		op->writes |= k_on_bytes(f->in);
+	if (f->kind == K_EVENT)
+		op->writes |= k_on_count(f);
 	if (f->path >= 0)
 		op->writes |= k_on_path(f->path);
 }

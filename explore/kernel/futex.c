@@ -27,11 +27,7 @@ static void refine_compare(struct x_op *op)
 	const struct sleep *s = op->arg;
 
 	op->reads = x_only(word_object(s->word));
-	op->writes = 0;
-	if (*s->word == s->value) {
-		op->reads |= k_on_futex(s->word);
-		op->writes |= k_on_futex(s->word);
-	}
+	op->writes = k_on_futex(s->word);
 }
 
 static void refine_waking(struct x_op *op)
@@ -39,10 +35,7 @@ static void refine_waking(struct x_op *op)
 	const struct sleep *s = op->arg;
 
 	op->reads = k_on_futex(s->word);
-	op->writes = 0;
-	if (s->me->woken)
-		return;
-	op->writes = op->reads;
+	op->writes = s->me->woken ? 0 : op->reads;
 	if (s->until != LAPSE_NEVER && s->way == SLEEPS)
 		op->reads |= x_only(x_clock());
 }

@@ -62,7 +62,8 @@ struct k_file {
 
 struct k_file *k_file_make(enum k_kind kind, int flags);
 int k_file_id(const struct k_file *f); /* NULL: -1 */
-/* A number or a call less; the last one closes it, true. The step touches k_on_drop before. */
+/* A number or a call less; the last one closes it, true. What that touches: all of the file, whether
+ * it is the last or not, so that nothing else of it goes unseen by who comes through a number. */
 bool k_file_drop(struct k_file *f, bool by_call);
 void k_on_drop(struct x_op *op, const struct k_file *f);
 
@@ -94,7 +95,13 @@ void k_number_give(int number, struct k_file *f, bool close_on_exec);
 /* ---- Steps ---- */
 
 /* The step of a call on a number. refine says what it touches as the state is now; the engine asks
- * whenever that may have changed. The values are the number and the result. */
+ * whenever that may have changed. The values are the number and the result.
+ *
+ * What a step touches may be less in one state than in another, but only so far: if P and Q depend on
+ * each other, and R, which does not depend on P, comes before Q, then P and Q still do. (Else the
+ * search, which takes R first and lets Q sleep, misses the order of P and Q without R: property 7 of
+ * happens-before in Abdulla et al.) So whether an object is touched, or changed, may hang on that
+ * object alone, or on others that whoever touches it looks at too. Otherwise it is always. */
 #define K_OP(name_, number_, refine_, arg_)                                       \
 	{                                                                         \
 		.name = (name_), .object = k_number_object(number_),              \
@@ -155,6 +162,7 @@ struct k_all {
 	struct k_queue queues[K_QUEUES];
 	struct k_path paths[K_PATHS];
 	int file_count, queue_count;
+	int top; /* the highest number that was ever given out */
 	uint32_t capacity;
 	uint32_t arrivals;
 	size_t log_count;

@@ -67,8 +67,8 @@ static void refine_locking(struct x_op *op)
 	op->reads |= k_on_path(f->path);
 	if (l->held != NULL)
 		k_on_drop(op, f);
-	else if (l->waits && !may_have(l, f))
-		op->writes |= k_on_file(f); /* held from now on */
+	else if (l->waits)
+		op->writes |= k_on_file(f); /* it may hold it */
 	if (!has(l, f))
 		op->writes |= k_on_path(f->path);
 }

@@ -36,12 +36,15 @@ static bool find(struct giving *g)
 	return false;
 }
 
-/* That the ones below are taken is part of the result. */
+/* That the ones below are taken is part of the result; and which of the free ones it takes hangs on
+ * all of them. */
 static void refine_giving(struct x_op *op)
 {
 	struct giving g = *(const struct giving *)op->arg;
-	int last = find(&g) ? g.numbers[g.count - 1] : K_NUMBERS - 1;
+	int last = k_state.top;
 
+	if (find(&g) && g.numbers[g.count - 1] > last)
+		last = g.numbers[g.count - 1];
 	op->reads = op->writes = 0;
 	for (int i = g.from < K_FIRST ? K_FIRST : g.from; i <= last; i++) {
 		op->reads |= k_on_number(i);
@@ -85,6 +88,8 @@ void k_number_give(int number, struct k_file *f, bool close_on_exec)
 {
 	k_state.numbers[number].file = (int8_t)(k_file_id(f) + 1);
 	k_state.numbers[number].close_on_exec = close_on_exec;
+	if (number > k_state.top)
+		k_state.top = number;
 	f->names++;
 	k_log_call(K_OPENED, number, f, number);
 }

@@ -130,7 +130,7 @@ static void refine_polling(struct x_op *op)
 		if (f != NULL)
 			op->reads |= k_on_events(f, e->events);
 	}
-	if (is_timed(p) && !p->broken_off && count_ready(p) == 0)
+	if (is_timed(p) && !p->broken_off)
 		op->reads |= x_only(x_clock());
 }
 

@@ -33,18 +33,17 @@ static long refusal(const struct move *m, const struct k_file *in, const struct 
 	return 0;
 }
 
-/* Linux takes RWF_NOWAIT from an end of a pipe for good once it was named in a splice, though that
- * may have failed: from then on the pipe may hold what cannot be read without waiting. */
-static bool marks(const struct move *m, const struct k_file *in, const struct k_file *out)
+/* One side, whatever becomes of the other. */
+static void touch(struct x_op *op, const struct move *m, const struct k_file *f, int queue)
 {
-	return !m->copies && in != NULL && out != NULL &&
-	       ((in->kind == K_PIPE && !in->was_spliced) ||
-	        (out->kind == K_PIPE && !out->was_spliced));
-}
-
-static void mark(struct k_file *f)
-{
-	f->was_spliced = f->kind == K_PIPE;
+	if (f == NULL)
+		return;
+	op->reads |= k_on_file(f) | k_on_bytes(queue) | k_on_ends(queue);
+	op->writes |= k_on_bytes(queue);
+	if (queue >= 0 && k_queue_at(queue)->error != 0)
+		op->writes |= k_on_ends(queue);
+	if (!m->copies && f->kind == K_PIPE && !f->was_spliced)
+		op->writes |= k_on_file(f);
 }
 
 static void refine_move(struct x_op *op)
@@ -55,18 +54,15 @@ static void refine_move(struct x_op *op)
 
 	op->reads = k_on_number(m->in) | k_on_number(m->out);
 	op->writes = 0;
-	if (marks(m, in, out))
-		op->writes |= k_on_file(in) | k_on_file(out);
-	if (refusal(m, in, out) != 0 || m->n == 0)
-		return;
-	op->reads |= k_on_bytes(in->in) | k_on_ends(in->in) | k_on_bytes(out->out) |
-	             k_on_ends(out->out);
-	op->reads |= k_on_file(in) | k_on_file(out);
-	if (in->in < 0 ||
-	    (k_queue_held(k_queue_at(in->in)) > 0 && k_queue_fits(k_queue_at(out->out), m->n) > 0))
-		op->writes |= k_on_bytes(in->in) | k_on_bytes(out->out);
-	if (in->in >= 0 && k_queue_at(in->in)->error != 0)
-		op->writes |= k_on_ends(in->in);
+	touch(op, m, in, in == NULL ? -1 : in->in);
+	touch(op, m, out, out == NULL ? -1 : out->out);
+}
+
+/* Linux takes RWF_NOWAIT from an end of a pipe for good once it was named in a splice, though that
+ * may have failed: from then on the pipe may hold what cannot be read without waiting. */
+static void mark(struct k_file *f)
+{
+	f->was_spliced = f->kind == K_PIPE;
 }
 
 /* The flag of the call is for pipes; of a socket its own mode alone counts, as TCP has it. */
@@ -159,7 +155,7 @@ static long move(struct move *m)
 	in = k_named(m->in);
 	out = k_named(m->out);
 	r = refusal(m, in, out);
-	if (marks(m, in, out)) {
+	if (!m->copies && in != NULL && out != NULL) {
 		mark(in);
 		mark(out);
 	}

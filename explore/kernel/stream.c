@@ -94,42 +94,17 @@ static bool would_wait(const struct transfer *t, const struct k_file *f)
 	return k_queue_held(q) == 0 && !q->ended && q->error == 0;
 }
 
-/* A write that could take only a part waits with the rest. */
-static bool is_not_all(const struct transfer *t, const struct k_file *f)
-{
-	const struct k_queue *q = k_queue_at(t->writes ? f->out : -1);
-
-	return would_wait(t, f) ||
-	       (q != NULL && !q->refused && k_queue_fits(q, t->n - t->done) < t->n - t->done);
-}
-
-/* Past its first step: it waits, and holds the file. */
-static bool goes_on(const struct transfer *t, const struct k_file *f)
-{
-	return !t->no_wait && (f->flags & O_NONBLOCK) == 0 && is_not_all(t, f);
-}
-
 static void refine_queue(struct x_op *op, const struct transfer *t, int id)
 {
 	const struct k_queue *q = k_queue_at(id);
 
-	if (t->writes) {
-		op->reads |= k_on_ends(id);
-		if (q->refused)
-			return;
-		op->reads |= k_on_bytes(id);
-		if (k_queue_fits(q, t->n - t->done) > 0)
-			op->writes |= k_on_bytes(id);
-		return;
-	}
-	op->reads |= k_on_bytes(id);
-	if (k_queue_held(q) == 0) {
-		op->reads |= k_on_ends(id);
-		if (q->error != 0)
-			op->writes |= k_on_ends(id);
-	} else if (!t->peeks) {
+	op->reads |= k_on_bytes(id) | k_on_ends(id);
+	if (t->writes && !q->refused && k_queue_fits(q, t->n - t->done) > 0)
 		op->writes |= k_on_bytes(id);
-	}
+	if (!t->writes && !t->peeks && k_queue_held(q) > 0)
+		op->writes |= k_on_bytes(id);
+	if (!t->writes && q->error != 0)
+		op->writes |= k_on_ends(id);
 }
 
 static void refine_transfer(struct x_op *op)
@@ -152,10 +127,10 @@ static void refine_transfer(struct x_op *op)
 	}
 	if (t->held != NULL)
 		k_on_drop(op, f);
-	else if (t->rwf != 0 || (!t->no_wait && is_not_all(t, f)))
+	else if (t->rwf != 0 || !t->no_wait)
 		op->reads |= k_on_file(f); /* was_spliced, O_NONBLOCK */
-	if (t->held == NULL && goes_on(t, f))
-		op->writes |= k_on_file(f);
+	if (t->held == NULL && !t->no_wait && (f->flags & O_NONBLOCK) == 0)
+		op->writes |= k_on_file(f); /* it may hold it */
 }
 
 /* ---- Faults ---- */
