@@ -1,8 +1,9 @@
 #!/bin/sh
 # The program: the origin is found before its fix and not after it, what is found is shown and can be
-# repeated, and the exit status says which. $EXPLORE is the program; the scenarios are its own. TAP.
+# repeated, and the exit status says which; the manual's example is built and explored.
+# $EXPLORE is the program, $LAPSE_SRC the source tree, $CC the compiler. TAP.
 set -u
-explore=${EXPLORE:?}
+explore=${EXPLORE:?} src=${LAPSE_SRC:?} cc=${CC:-cc}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 count=0 failed=0
@@ -45,7 +46,7 @@ in_order()
 		END { exit i < n }' "$1" "$dir/out"
 }
 
-echo 1..27
+echo 1..30
 ends 'the origin is found within ten runs' 0 --runs 10 origin_before
 says 'as the promise it breaks' 'origin_before .* broken, as it should be: 3 no stale verdict, run [0-9]+$'
 says 'with the command that repeats it' 'again: .*--replay=[0-9a-z]+ origin_before$'
@@ -97,4 +98,16 @@ ends 'an unknown scenario is wrong usage' 2 no_such_scenario
 grep -q '^| origin_after | .* | complete |$' "$dir/table.md"
 ok 'the table has a row for it' $?
 ends 'the list' 0 --list
+
+sed -n '/^\.\\" not run: .*: lost\.c$/,/^\.Ed$/ { /^\./d; s/\\e/\\/g; p; }' \
+	"$src/docs/man/lapse-explore.7" >"$dir/lost.c"
+# shellcheck disable=SC2086 # a command and its options
+{
+	$cc -D_GNU_SOURCE -std=gnu11 -g -O1 -fPIC -fsanitize=thread -I"$src/include" -I"$src/src" \
+		-I"$src/explore" -I"$src/explore/os" -c "$dir/lost.c" -o "$dir/lost.o" &&
+		$cc -shared "$dir/lost.o" -o "$dir/lost.so"
+} >"$dir/out" 2>&1
+ok "the manual's example is built" $?
+ends 'it loses a count' 1 "--scenarios=$dir/lost.so"
+says 'as the manual shows' '^ +4 \| store count := 1 '
 exit $((failed > 0))
