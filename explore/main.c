@@ -175,13 +175,14 @@ static const struct x_scenario *const *x_list, *const *origin_list;
 /* The ones beside the program. */
 static void *open_own(void)
 {
-	char path[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof "scenarios.so");
+	char program[PATH_MAX], path[PATH_MAX + 16];
+	ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
 
 	if (n <= 0)
 		return NULL;
-	path[n] = '\0';
-	(void)strcpy(strrchr(path, '/') + 1, "scenarios.so");
+	program[n] = '\0';
+	*strrchr(program, '/') = '\0';
+	(void)snprintf(path, sizeof path, "%s/scenarios.so", program);
 	return dlopen(path, RTLD_NOW);
 }
 
