@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE = 4096, NOT_REACHED = 8 };
+enum { PAGE = 4096 };
 
 /* In a page of their own, as x_keep wants it. */
 static _Alignas(PAGE) struct {
@@ -308,7 +308,7 @@ static void thread_3(void)
 	run_thread(3);
 }
 
-static bool is_read(enum access_kind kind)
+bool access_reads(enum access_kind kind)
 {
 	return kind == LOAD || kind == SWAP || kind == ADD || kind == CAS;
 }
@@ -321,7 +321,7 @@ static uint64_t outcome(void)
 		for (int j = 0; j < running->counts[i]; j++) {
 			unsigned seen = state.seen[i][j];
 
-			if (is_read(running->accesses[i][j].kind))
+			if (access_reads(running->accesses[i][j].kind))
 				o = o << 4 | (seen == 0 ? NOT_REACHED : seen - 1);
 		}
 	}
@@ -332,24 +332,7 @@ static uint64_t outcome(void)
 
 static void collect(uint64_t value)
 {
-	int low = 0, high = found->count;
-
-	while (low < high) {
-		int middle = (low + high) / 2;
-
-		if (found->values[middle] < value)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < found->count && found->values[low] == value)
-		return;
-	if (found->count == PROGRAM_OUTCOMES)
-		abort();
-	memmove(&found->values[low + 1], &found->values[low],
-	        (size_t)(found->count - low) * sizeof *found->values);
-	found->values[low] = value;
-	found->count++;
+	outcomes_add(found, value);
 }
 
 /* To wait for ever is an outcome here, not a fault. */
@@ -386,6 +369,27 @@ void program_run(const struct program *p, const struct x_options *options, struc
 
 /* ---- Sets ---- */
 
+void outcomes_add(struct outcomes *o, uint64_t value)
+{
+	int low = 0, high = o->count;
+
+	while (low < high) {
+		int middle = (low + high) / 2;
+
+		if (o->values[middle] < value)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < o->count && o->values[low] == value)
+		return;
+	if (o->count == PROGRAM_OUTCOMES)
+		abort();
+	memmove(&o->values[low + 1], &o->values[low], (size_t)(o->count - low) * sizeof *o->values);
+	o->values[low] = value;
+	o->count++;
+}
+
 bool outcomes_equal(const struct outcomes *a, const struct outcomes *b)
 {
 	return a->count == b->count &&
@@ -398,7 +402,7 @@ static int digits(const struct program *p)
 
 	for (int i = 0; i < p->threads; i++)
 		for (int j = 0; j < p->counts[i]; j++)
-			n += is_read(p->accesses[i][j].kind);
+			n += access_reads(p->accesses[i][j].kind);
 	return n;
 }
 

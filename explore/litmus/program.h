@@ -24,6 +24,7 @@ enum {
 	PROGRAM_WORDS = 4,
 	PROGRAM_OUTCOMES = 4096,
 	PROGRAM_TEXT = 160,
+	NOT_REACHED = 8, /* in place of a digit */
 };
 
 enum access_kind { LOAD, STORE, SWAP, ADD, CAS, AWAIT, LOCK, UNLOCK };
@@ -34,6 +35,8 @@ struct access {
 	int order; /* an __ATOMIC_ constant */
 	unsigned expected, value;
 };
+
+bool access_reads(enum access_kind kind);
 
 struct program {
 	int threads;
@@ -57,6 +60,8 @@ struct outcomes {
 /* Every outcome that the engine finds with these options; `each` is set here. */
 void program_run(const struct program *p, const struct x_options *options, struct outcomes *out);
 
+/* Four bits for each digit of the outcome. */
+void outcomes_add(struct outcomes *o, uint64_t value);
 bool outcomes_equal(const struct outcomes *a, const struct outcomes *b);
 /* "00 01 11", in rising order. Returns how many characters, at most size - 1. */
 size_t outcomes_print(const struct program *p, const struct outcomes *o, char *buf, size_t size);

@@ -1,10 +1,12 @@
 /* The reduced search against the plain one: random small programs, whose outcomes have to be the same
- * whether every order of steps and every value is gone through or only what the reduction leaves.
+ * whether every order of steps and every value is gone through or only what the reduction leaves. And
+ * the engine's memory against a second one that knows nothing of it (random_programs_reference.c).
  * Says which program differs, and how to run it alone.
  *
  * Linked with the engine alone. Speaks TAP.
  * usage: random_programs [PROGRAMS [SEED]] | random_programs "x=1.rlx y.acq | ..." */
 #include "litmus/program.h"
+#include "random_programs_reference.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +131,12 @@ static int check(const struct program *p)
 	good = plain.report.verdict == X_COMPLETED;
 	if (!good)
 		say_set("plain, unpruned", p, &plain);
+	reference_run(p, &other);
+	if (!outcomes_equal(&plain, &other)) {
+		good = false;
+		say_set("plain, unpruned", p, &plain);
+		say_set("reference", p, &other);
+	}
 	options = (struct x_options){.mode = X_PLAIN};
 	good = compare(p, "plain, pruned", options) && good;
 	options = (struct x_options){.mode = X_COMPLETE, .stale_always = true};
@@ -176,7 +184,7 @@ int main(int argc, char **argv)
 	(void)printf("# %d programs: plain %llu runs, reduced (three ways) %llu and %llu blocked\n",
 	             programs, (unsigned long long)plain_runs, (unsigned long long)reduced_runs,
 	             (unsigned long long)blocked_runs);
-	(void)printf("%sok 1 - %d random programs, reduced and plain the same\n",
+	(void)printf("%sok 1 - %d random programs: reduced, plain and reference the same\n",
 	             failed == 0 ? "" : "not ", programs);
 	enough = gone_through * 10 >= (uint64_t)programs * 9;
 	(void)printf("%sok 2 - plain search went through %llu of them to the end\n",
