@@ -54,6 +54,14 @@ static void one_byte(void)
 	(void)o_write(ends[0], 1);
 }
 
+/* Getting the turn would wake it too: not before it has been seen whether the deadline does. */
+static void sets_and_lets_go(void)
+{
+	(void)o_set_write_deadline(ends[0], 100);
+	o_until(200);
+	o_let_go();
+}
+
 static void lets_go(void)
 {
 	o_let_go();
@@ -73,6 +81,15 @@ const struct x_scenario queue_quit = {
 	.setup = held,
 	.threads = {impatient, lets_go},
 	.instants = {100},
+	.outcome = o_outcome,
+};
+
+const struct x_scenario queue_set = {
+	.name = "queue_set",
+	.about = "a queued writer; deadline set; later the turn is given up",
+	.setup = held,
+	.threads = {one_byte, sets_and_lets_go},
+	.instants = {100, 200},
 	.outcome = o_outcome,
 };
 

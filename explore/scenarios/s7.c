@@ -45,9 +45,11 @@ static void held(void)
 	o_hold(ends[0], LAPSE_READ);
 }
 
+/* Getting the turn would wake it too: not before it has been seen whether the cancel does. */
 static void cancels_and_lets_go(void)
 {
 	(void)o_cancel(ends[0], LAPSE_READ);
+	o_until(100);
 	o_let_go();
 }
 
@@ -84,6 +86,7 @@ const struct x_scenario s7_queued = {
 	.about = "queued read; cancel, then the turn is given up",
 	.setup = held,
 	.threads = {reader, cancels_and_lets_go},
+	.instants = {100},
 	.outcome = o_outcome,
 };
 
