@@ -1,7 +1,7 @@
 # C2 reads the word with acquire, so that OTHERS may be missed: one who waits in the list alone,
 # as lapse_wait does, sleeps past a deadline that was set without a pin.
 # promise: 1 any time, any thread
-# scenarios: wait
+# scenarios: wait_set
 # memory: c11
 # file: fd/turn.c
 s|if ((os_load_u64(&slot->word, OS_SEQ_CST) & LP_OTHERS) != 0) /\* C2 \*/|if ((os_load_u64(\&slot->word, OS_ACQUIRE) \& LP_OTHERS) != 0) /* C2 */|

@@ -1,7 +1,0 @@
-# The count of slots is published relaxed: lapse_dump may count a slot whose slab it does not
-# find.
-# promise: 9 a good guest
-# scenarios: dump
-# memory: c11
-# file: fd/slot.c
-s|os_store_u32(&used, i + 1, OS_RELEASE);|os_store_u32(\&used, i + 1, OS_RELAXED);|

@@ -1,6 +1,0 @@
-# unpark marks one who sleeps in a futex, and does not wake it.
-# promise: 8 fair and serial
-# scenarios: s5
-# memory: sc
-# file: park/parker.c
-s|os_futex_wake(&p->state);|(void)p;|

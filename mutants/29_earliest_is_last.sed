@@ -1,0 +1,6 @@
+# An idle limit is armed though the deadline comes earlier: the sleeper sleeps over it.
+# promise: 1 any time, any thread
+# scenarios: idle_set
+# memory: both
+# file: fd/op.c
+s|op->earliest = lp_time_min(op->earliest, end);|op->earliest = end;|

@@ -1,7 +1,0 @@
-# A look takes a deadline that is now for one that is still to come: the sleeper wakes at its
-# alarm and goes round until the clock moves.
-# promise: 1 any time, any thread
-# scenarios: s1
-# memory: sc
-# file: park/scope.h
-s|if (seen > \*now) {|if (seen >= *now) {|

@@ -1,6 +1,0 @@
-# The small lock is given back without waking who sleeps for it.
-# promise: 8 fair and serial
-# scenarios: s5
-# memory: sc
-# file: park/lock.h
-s|if (os_swap_u32(&lock->word, 0) == 2)|if (os_swap_u32(\&lock->word, 0) == 3)|

@@ -1,6 +1,0 @@
-# A turn is given up in one step on a closed handle too, without telling the closer.
-# promise: close wakes all, waits for all, closes once
-# scenarios: s5
-# memory: sc
-# file: fd/turn.h
-s|while (!os_unlikely((word & (LP_OTHERS \| LP_CLOSED)) != 0))|while (!os_unlikely((word \& LP_OTHERS) != 0))|

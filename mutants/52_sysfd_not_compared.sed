@@ -1,6 +1,0 @@
-# lapse_sysfd believes a stale handle.
-# promise: close wakes all, waits for all, closes once
-# scenarios: s6
-# memory: sc
-# file: fd/handle.c
-s|if ((word & (LP_GENERATION \| LP_CLOSED)) != lp_slot_generation(fd))|if ((word \& LP_CLOSED) != 0)|

@@ -1,6 +1,0 @@
-# A turn is given up in one step though others queue: none of them ever gets it.
-# promise: 8 fair and serial
-# scenarios: s5
-# memory: sc
-# file: fd/turn.h
-s|while (!os_unlikely((word & (LP_OTHERS \| LP_CLOSED)) != 0))|while (!os_unlikely((word \& LP_CLOSED) != 0))|

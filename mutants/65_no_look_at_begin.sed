@@ -1,0 +1,5 @@
+# An operation begins without looking at its deadline: after expiry it takes a byte.
+# promise: 4 sticky
+# test: promise/4_sticky
+# file: fd/op.h
+s|if (!lp_scope_any() && (op->earliest == LAPSE_NEVER \|\| op->earliest > os_now()))|if (!lp_scope_any())|

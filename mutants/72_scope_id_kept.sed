@@ -1,6 +1,0 @@
-# A scope's slot comes back with the same id: one that was left can still be moved.
-# promise: 3 no stale verdict
-# scenarios: scope_reuse
-# memory: sc
-# file: park/scope.c
-s|s->id = (s->id + generation) & (UINT64_MAX >> 1);|s->id = (s->id + generation * 0) \& (UINT64_MAX >> 1);|

@@ -1,6 +1,0 @@
-# EINTR from poll comes through to the caller.
-# promise: 9 a good guest
-# scenarios: s9
-# memory: sc
-# file: wait/ready_poll.c
-s|return r == -EINTR ? 0 : (int)r;|return (int)r;|
