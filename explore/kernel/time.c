@@ -28,14 +28,14 @@ lapse_time k_now_coarse(void)
 /* Others tick with it, from another beginning. */
 int k_clock(clockid_t clock, lapse_time *now)
 {
-	enum { YEARS = 56 };
+	const int64_t years = 56;
 
 	switch (clock) {
 	case CLOCK_MONOTONIC:
 		*now = k_now();
 		return 0;
 	case CLOCK_REALTIME:
-		*now = k_now() + YEARS * 365 * 86400 * LAPSE_S;
+		*now = k_now() + years * 365 * 86400 * LAPSE_S;
 		return 0;
 	case CLOCK_BOOTTIME:
 		*now = k_now();

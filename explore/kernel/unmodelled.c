@@ -1,5 +1,7 @@
 /* Doors that no scenario has needed yet. Who goes through one is told so: the exploration ends as
- * unfit, never as complete. */
+ * unfit, never as complete. So it does in other files at what is left out there: sockets that keep
+ * boundaries, control data and urgent bytes (pair.c, stream.c), splices that wait (splice.c), locks on
+ * parts of files (lock.c). Files are empty and stay so (file.c). */
 #include "kernel/internal.h"
 
 long k_socket(int domain, int type, int protocol)

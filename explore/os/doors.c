@@ -3,7 +3,7 @@
 #include "os/os.h"
 
 _Static_assert(sizeof(void *) == 8 && sizeof(long) == 8, "as for Linux");
-_Static_assert(sizeof(struct os_owned) == 16 && _Alignof(struct os_owned) == 16, "one word");
+_Static_assert(sizeof(struct os_owned) == 16, "one word of memory.c's");
 _Static_assert(sizeof(struct os_self) == 2 * sizeof(void *), "k_self has room for two pointers");
 
 int os_clock(clockid_t clock, lapse_time *now)

@@ -35,7 +35,7 @@ static uint64_t draw(uint64_t n)
 	seed ^= seed << 13;
 	seed ^= seed >> 7;
 	seed ^= seed << 17;
-	return (seed >> 11) % n;
+	return n == 0 ? 0 : (seed >> 11) % n;
 }
 
 /* ---- What the runs of it change ---- */
