@@ -14,6 +14,7 @@ static int kind_of(int sysfd, enum lp_kind *kind)
 	socklen_t size = sizeof type;
 	long r = os_fstat(sysfd, &st);
 
+	*kind = LP_OTHER;
 	if (r < 0)
 		return (int)r;
 	switch (st.st_mode & S_IFMT) {
@@ -30,7 +31,6 @@ static int kind_of(int sysfd, enum lp_kind *kind)
 		*kind = kind_of_socket(type);
 		break;
 	default:
-		*kind = LP_OTHER;
 		break;
 	}
 	return (int)r;
