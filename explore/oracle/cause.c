@@ -140,6 +140,18 @@ uint64_t o_moved(const struct o_call *c)
 	return moved;
 }
 
+bool o_left_untried(const struct o_call *c, int description)
+{
+	const struct k_record *r;
+	size_t end = records_of(c, &r);
+	bool ready = false;
+
+	for (size_t i = c->log_begin; i < end; i++)
+		if (r[i].thread == c->thread && r[i].description == description)
+			ready = r[i].did == K_POLLED;
+	return ready;
+}
+
 uint64_t o_tries(const struct o_call *c, int description)
 {
 	const struct k_record *r;

@@ -157,6 +157,8 @@ bool o_closed(int handle, o_mark by);
 /* Has the kernel moved bytes for it, or said anything of that handle? */
 uint64_t o_moved(const struct o_call *c);
 uint64_t o_tries(const struct o_call *c, int description);
+/* Was the last word of the kernel that it is ready, and nothing tried since? */
+bool o_left_untried(const struct o_call *c, int description);
 
 /* ---- The checks ---- */
 

@@ -124,6 +124,9 @@ void o_rest(bool ended)
 	judge_changes();
 	if (!ended)
 		return;
+	for (int i = 0; i < x_thread_count(); i++)
+		if (k_sigpipe_holds(i) != 0)
+			x_broken("9 good guest", "thread %d holds SIGPIPE back", i);
 	o_judge_descriptors();
 	if (!anybody_waits() && !o_all.forked)
 		o_judge_words();

@@ -233,6 +233,10 @@ void o_judge(const struct o_call *c)
 		must_fail(c, c->side_count == 1 ? 0 : -1, held,
 		          held == ETIME ? "4 sticky" : "cancel", "in a scope that had ended",
 		          error);
+	if ((error != 0 || cut) && c->stream &&
+	    o_left_untried(c, o_all.handles[c->sides[0].handle].description))
+		x_broken("6 order", "%s fails with%s, was told that it is ready and did not try",
+		         c->name, o_error_name(c->error));
 	for (int i = 0; i < c->side_count && !c->many; i++)
 		if (c->sides[i].handle >= 0)
 			judge_held(c, i, c->count > 0 ? 0 : error);

@@ -25,7 +25,7 @@ static void both(void)
 	(void)o_set_read_deadline(ends[0], 200);
 }
 
-static void setup_off(void)
+static void deadline_alone(void)
 {
 	(void)o_socketpair(ends);
 	(void)o_set_read_deadline(ends[0], 300);
@@ -65,7 +65,7 @@ const struct x_scenario idle_drip = {
 const struct x_scenario idle_set = {
 	.name = "idle_set",
 	.about = "idle limit set under a read that waits",
-	.setup = setup_off,
+	.setup = deadline_alone,
 	.threads = {reader, setter},
 	.instants = {101, 201, 300},
 	.outcome = o_outcome,
