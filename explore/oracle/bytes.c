@@ -9,8 +9,8 @@ static bool moves(const struct k_record *r, enum k_did did)
 
 static bool is_of(const struct o_call *c, size_t index, const struct k_record *r)
 {
-	return r->thread == c->thread && index >= c->log_begin &&
-	       (c->end == 0 || index < c->log_end);
+	return r->thread == c->span.thread && index >= c->log_begin &&
+	       (c->span.end == 0 || index < c->log_end);
 }
 
 /* The call that a record belongs to, or NULL. */
@@ -135,7 +135,7 @@ static void judge_order(const struct o_call *c, enum k_did did)
 				         "a %s overtook one before it in the "
 				         "queue",
 				         c->name);
-		if (a->end == 0 && (o_stands_in_queue(a) || k_in_poll(a->thread)))
+		if (a->span.end == 0 && (o_stands_in_queue(a) || k_in_poll(a->span.thread)))
 			x_broken("8 serial and fair", "a %s overtook one that still waits",
 			         c->name);
 	}

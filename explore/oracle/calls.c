@@ -94,8 +94,9 @@ static lapse_time deadline_in_force(lapse_fd fd, int dir)
 
 	o_return(c, errno == EBADF ? -1 : 0, 0);
 	for (int i = 0; i < o_all.change_count; i++)
-		known = known || (o_all.changes[i].value == t && o_all.changes[i].begin < c->end &&
-		                  o_may_count(&o_all.changes[i], &d, c->begin));
+		known = known || (o_all.changes[i].value == t &&
+		                  o_surely_met(&o_all.changes[i].span, &c->span) &&
+		                  o_counts(&o_all.changes[i], &d, &c->span));
 	if (!known)
 		x_broken("1 any time",
 		         "the deadline in force is %lld, which nobody set or "
@@ -184,10 +185,11 @@ void o_fork(void)
 	k_become_child();
 	o_all.forked = true;
 	for (int i = 0; i < o_all.call_count; i++)
-		o_all.calls[i].gone = o_all.calls[i].end == 0 && o_all.calls[i].thread != self;
+		o_all.calls[i].gone = o_all.calls[i].span.end == 0 &&
+		                      o_all.calls[i].span.thread != self;
 	for (int i = 0; i < o_all.change_count; i++)
-		o_all.changes[i].gone = o_all.changes[i].end == 0 &&
-		                        o_all.changes[i].thread != self;
+		o_all.changes[i].gone = o_all.changes[i].span.end == 0 &&
+		                        o_all.changes[i].span.thread != self;
 	for (int i = 0; i < o_all.handle_count; i++)
 		o_all.handles[i].inherited = true;
 }

@@ -8,68 +8,72 @@ bool o_turns(const struct o_change *c, const struct o_dial *d)
 	       (d->handle < 0 || (c->dirs & d->dir) != 0);
 }
 
-/* Did `later` begin when this one had returned? Of two at the same time either may count. */
+/* Did `later` begin when this one had returned? */
 static bool replaces(const struct o_change *later, const struct o_change *c, const struct o_dial *d)
 {
-	return o_turns(later, d) && !later->failed && later->end != 0 && c->end != 0 &&
-	       later->begin > c->end;
+	return o_turns(later, d) && !later->failed && later->span.end != 0 &&
+	       o_may_precede(&c->span, &later->span);
 }
 
-bool o_may_count(const struct o_change *c, const struct o_dial *d, o_mark from)
+bool o_counts(const struct o_change *c, const struct o_dial *d, const struct o_span *in)
 {
 	if (!o_turns(c, d))
 		return false;
-	for (int i = 0; i < o_all.change_count; i++)
-		if (replaces(&o_all.changes[i], c, d) && o_all.changes[i].end < from)
+	for (int i = 0; i < o_all.change_count; i++) {
+		const struct o_change *later = &o_all.changes[i];
+
+		if (replaces(later, c, d) && o_may_precede(&later->span, in))
 			return false;
+	}
 	return true;
 }
 
-/* When it was out of force for certain. */
-static int64_t replaced_at(const struct o_change *c, const struct o_dial *d, o_mark before)
+/* The time at which it may have been out of force. */
+static int64_t replaced_at(const struct o_change *c, const struct o_dial *d,
+                           const struct o_span *in)
 {
 	int64_t at = LAPSE_NEVER;
 
 	for (int i = 0; i < o_all.change_count; i++) {
 		const struct o_change *l = &o_all.changes[i];
 
-		if (replaces(l, c, d) && l->end < before && l->time < at)
+		if (replaces(l, c, d) && o_may_end_first(&l->span, in) && l->time < at)
 			at = l->time;
 	}
 	return at;
 }
 
-bool o_may_have_passed(const struct o_dial *d, o_mark begin, o_mark end, int64_t until)
+bool o_has_passed(const struct o_dial *d, const struct o_span *in, int64_t until)
 {
 	for (int i = 0; i < o_all.change_count; i++) {
 		const struct o_change *c = &o_all.changes[i];
 
-		if (c->begin < end && o_may_count(c, d, begin) && c->value <= until &&
-		    c->value <= replaced_at(c, d, end))
+		if (o_surely_met(&c->span, in) && o_counts(c, d, in) && c->value <= until &&
+		    c->value <= replaced_at(c, d, in))
 			return true;
 	}
 	return false;
 }
 
-bool o_ever_passed(const struct o_dial *d, o_mark end, int64_t until)
+bool o_ever_passed(const struct o_dial *d, const struct o_span *in, int64_t until)
 {
 	for (int i = 0; i < o_all.change_count; i++) {
 		const struct o_change *c = &o_all.changes[i];
 
-		if (o_turns(c, d) && c->begin < end && c->value <= until)
+		if (o_turns(c, d) && o_surely_met(&c->span, in) && c->value <= until)
 			return true;
 	}
 	return false;
 }
 
-bool o_passed(const struct o_dial *d, o_mark at, int64_t by)
+bool o_passed(const struct o_dial *d, const struct o_span *at, int64_t by)
 {
 	bool any = false;
 
 	for (int i = 0; i < o_all.change_count; i++) {
 		const struct o_change *c = &o_all.changes[i];
 
-		if (c->begin >= at || !o_may_count(c, d, at))
+		if ((at != NULL && !o_may_precede(&c->span, at)) || !o_counts(c, d, at))
 			continue;
 		if (c->value > by)
 			return false;
@@ -78,12 +82,12 @@ bool o_passed(const struct o_dial *d, o_mark at, int64_t by)
 	return any;
 }
 
-bool o_untouched(const struct o_dial *d, o_mark from, o_mark to)
+bool o_untouched(const struct o_dial *d, const struct o_span *in)
 {
 	for (int i = 0; i < o_all.change_count; i++) {
 		const struct o_change *c = &o_all.changes[i];
 
-		if (o_turns(c, d) && c->begin < to && (c->end == 0 || c->end > from))
+		if (o_turns(c, d) && !o_may_precede(&c->span, in) && !o_may_precede(in, &c->span))
 			return false;
 	}
 	return true;
@@ -93,28 +97,23 @@ bool o_untouched(const struct o_dial *d, o_mark from, o_mark to)
 
 static bool closes(const struct o_change *c, int handle)
 {
-	return c->handle == handle && (c->kind == O_CLOSE || c->kind == O_RELEASE);
+	return c->handle == handle && (c->kind == O_CLOSE || c->kind == O_RELEASE) &&
+	       c->error != EBADF;
 }
 
-bool o_closing(int handle, o_mark before)
+bool o_closing(int handle, const struct o_span *in)
 {
-	for (int i = 0; i < o_all.change_count; i++) {
-		const struct o_change *c = &o_all.changes[i];
-
-		if (closes(c, handle) && c->begin < before && c->error != EBADF)
+	for (int i = 0; i < o_all.change_count; i++)
+		if (closes(&o_all.changes[i], handle) && o_surely_met(&o_all.changes[i].span, in))
 			return true;
-	}
 	return false;
 }
 
-bool o_closed(int handle, o_mark by)
+bool o_closed(int handle, const struct o_span *by)
 {
-	for (int i = 0; i < o_all.change_count; i++) {
-		const struct o_change *c = &o_all.changes[i];
-
-		if (closes(c, handle) && c->end != 0 && c->end < by && c->error != EBADF)
+	for (int i = 0; i < o_all.change_count; i++)
+		if (closes(&o_all.changes[i], handle) && o_may_precede(&o_all.changes[i].span, by))
 			return true;
-	}
 	return false;
 }
 
@@ -124,7 +123,7 @@ static size_t records_of(const struct o_call *c, const struct k_record **records
 {
 	size_t count = k_log(records);
 
-	return c->end != 0 ? c->log_end : count;
+	return c->span.end != 0 ? c->log_end : count;
 }
 
 uint64_t o_moved(const struct o_call *c)
@@ -134,7 +133,7 @@ uint64_t o_moved(const struct o_call *c)
 	uint64_t moved = 0;
 
 	for (size_t i = c->log_begin; i < end; i++)
-		if (r[i].thread == c->thread && r[i].queue >= 0 &&
+		if (r[i].thread == c->span.thread && r[i].queue >= 0 &&
 		    (r[i].did == K_READ || r[i].did == K_WROTE))
 			moved += r[i].count;
 	return moved;
@@ -159,7 +158,7 @@ uint64_t o_tries(const struct o_call *c, int description)
 	uint64_t tries = 0;
 
 	for (size_t i = c->log_begin; i < end; i++)
-		if (r[i].thread == c->thread && r[i].description == description)
+		if (r[i].thread == c->span.thread && r[i].description == description)
 			tries++;
 	return tries;
 }

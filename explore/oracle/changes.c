@@ -30,11 +30,9 @@ static void born(int handle, int scope, enum o_kind kind, int64_t value)
 	                       .scope = scope,
 	                       .dirs = LAPSE_READ | LAPSE_WRITE,
 	                       .value = value,
-	                       .thread = o_thread(),
-	                       .begin = o_all.marks + 1,
-	                       .end = o_all.marks + 1,
 	                       .time = x_time_seen()};
-	o_all.marks++;
+	o_span_begin(&c->span);
+	o_span_end(&c->span);
 }
 
 static lapse_fd add(lapse_fd fd)
@@ -173,7 +171,7 @@ int o_cancel(lapse_fd fd, int dirs)
 static int scope_at(const lapse_scope *at)
 {
 	for (int i = o_all.scope_count - 1; i >= 0; i--)
-		if (o_all.scopes[i].at == at && o_all.scopes[i].left == 0)
+		if (o_all.scopes[i].at == at && !o_all.scopes[i].left)
 			return i;
 	x_unfit("oracle: a scope that was not entered");
 }
@@ -232,7 +230,7 @@ int o_scope_leave(lapse_scope *scope)
 
 	o_all.innermost[o_acting()] = o_all.scopes[i].outer + 1;
 	o_change_return(c, r);
-	o_all.scopes[i].left = c->end;
+	o_all.scopes[i].left = true;
 	return r;
 }
 

@@ -10,7 +10,7 @@ static bool another_closes(const struct o_change *c)
 	for (int i = 0; i < o_all.change_count; i++) {
 		const struct o_change *x = &o_all.changes[i];
 
-		if (x != c && x->handle == c->handle && x->begin < c->end &&
+		if (x != c && x->handle == c->handle && o_surely_met(&x->span, &c->span) &&
 		    (x->kind == O_CLOSE || x->kind == O_RELEASE) && x->error != EBADF)
 			return true;
 	}
@@ -38,8 +38,9 @@ static void judge_left(const struct o_change *c)
 		const struct o_call *d = &o_all.calls[i];
 
 		for (int s = 0; s < d->side_count; s++)
-			if (d->end == 0 && !d->gone && d->sides[s].handle == c->handle &&
-			    d->thread >= 0 && d->thread != c->thread && k_in_poll(d->thread))
+			if (d->span.end == 0 && !d->gone && d->sides[s].handle == c->handle &&
+			    d->span.thread >= 0 && d->span.thread != c->span.thread &&
+			    k_in_poll(d->span.thread))
 				x_broken(close_promise,
 				         "%s of h%d has returned, and a %s still waits",
 				         c->kind == O_CLOSE ? "close" : "release", c->handle,
@@ -56,7 +57,7 @@ void o_judge_closed(const struct o_change *c, long r)
 			x_broken(close_promise, "no handle, and it could be closed");
 		return;
 	}
-	times = times_closed(c->handle, c->log_begin, c->thread);
+	times = times_closed(c->handle, c->log_begin, c->span.thread);
 	if (c->failed && c->error == EBADF) {
 		if (!another_closes(c) || times != 0)
 			x_broken(close_promise, "closing h%d fails with EBADF%s", c->handle,
@@ -64,7 +65,7 @@ void o_judge_closed(const struct o_change *c, long r)
 			                    : ", nobody else closes it");
 		return;
 	}
-	if (another_closes(c) && o_closed(c->handle, c->begin))
+	if (another_closes(c) && o_closed(c->handle, &c->span))
 		x_broken(close_promise, "h%d was closed twice", c->handle);
 	if (c->kind == O_CLOSE && times != 1)
 		x_broken(close_promise, "close of h%d closed its number %d times", c->handle,
@@ -89,7 +90,7 @@ static void judge_handle(int handle)
 			continue;
 		if (c->gone) /* its parent was about to */
 			return;
-		if (c->end == 0)
+		if (c->span.end == 0)
 			continue;
 		wanted += c->kind == O_CLOSE;
 		winners += c->kind == O_CLOSE || c->kind == O_RELEASE;
@@ -114,12 +115,12 @@ static void judge_call(const struct o_call *c)
 	size_t count = k_log(&r);
 	bool closed = false;
 
-	for (size_t i = c->log_begin; i < (c->end != 0 ? c->log_end : count); i++) {
+	for (size_t i = c->log_begin; i < (c->span.end != 0 ? c->log_end : count); i++) {
 		bool same = r[i].description == h->description;
 
 		if (r[i].did == K_CLOSED && r[i].number == h->number && same)
 			closed = true;
-		if (r[i].thread != c->thread || r[i].did == K_OPENED || r[i].did == K_CLOSED)
+		if (r[i].thread != c->span.thread || r[i].did == K_OPENED || r[i].did == K_CLOSED)
 			continue;
 		if (r[i].number == h->number && !same)
 			x_broken(close_promise, "%s of h%d met another descriptor at number %d",

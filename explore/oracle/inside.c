@@ -35,13 +35,18 @@ x_set o_touched(int handle)
 	return f == NULL ? 0 : k_on_bytes(f->in) | k_on_bytes(f->out);
 }
 
+x_set o_turns_of(int handle)
+{
+	return x_only(x_object_at(&slot_of(o_all.handles[handle].fd)->word, NULL));
+}
+
 bool o_stands_in_queue(const struct o_call *c)
 {
 	const struct lp_waiter *w;
 	const struct lp_waiter *last;
 
-	if (c->side_count != 1 || c->sides[0].handle < 0 || c->thread < 0 ||
-	    o_all.parkers[c->thread] == NULL)
+	if (c->side_count != 1 || c->sides[0].handle < 0 || c->span.thread < 0 ||
+	    o_all.parkers[c->span.thread] == NULL)
 		return false;
 	last = slot_of(o_all.handles[c->sides[0].handle].fd)->list;
 	if (last == NULL)
@@ -49,7 +54,7 @@ bool o_stands_in_queue(const struct o_call *c)
 	w = last;
 	do {
 		w = w->next;
-		if (w->parker == o_all.parkers[c->thread])
+		if (w->parker == o_all.parkers[c->span.thread])
 			return true;
 	} while (w != last);
 	return false;
@@ -57,7 +62,7 @@ bool o_stands_in_queue(const struct o_call *c)
 
 bool o_under_way(const struct o_call *c)
 {
-	if (c->thread >= 0 && k_in_poll(c->thread))
+	if (c->span.thread >= 0 && k_in_poll(c->span.thread))
 		return true;
 	for (int i = 0; i < c->side_count; i++)
 		if (c->sides[i].handle >= 0 &&
@@ -92,7 +97,7 @@ static void judge_open(int i, const struct lp_slot *slot, uint64_t word)
 static bool is_used_again(const struct lp_slot *slot)
 {
 	for (int i = 0; i < o_all.handle_count; i++)
-		if (slot_of(o_all.handles[i].fd) == slot && !o_closed(i, o_all.marks + 1))
+		if (slot_of(o_all.handles[i].fd) == slot && !o_closed(i, NULL))
 			return true;
 	return false;
 }
@@ -129,7 +134,7 @@ void o_judge_words(void)
 
 		if (slot->lock.word.v != 0)
 			x_broken("at the end", "h%d: its list is locked", i);
-		if (o_closed(i, o_all.marks + 1))
+		if (o_closed(i, NULL))
 			judge_closed(i, slot, slot->word.v);
 		else
 			judge_open(i, slot, slot->word.v);

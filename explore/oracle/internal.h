@@ -24,6 +24,15 @@ enum {
 /* The number of a beginning or a return, in the order of the log; 0: not yet. */
 typedef uint32_t o_mark;
 
+/* When a call was, as far as that can be told (order.c). */
+struct o_span {
+	int thread;
+	bool in_run; /* and not in setup */
+	o_mark begin, end;
+	uint32_t before;           /* steps of its thread before it */
+	uint32_t after[X_THREADS]; /* steps of each thread that its last step comes after */
+};
+
 struct o_handle {
 	lapse_fd fd;
 	int number, description;
@@ -38,7 +47,7 @@ struct o_scope {
 	int outer; /* -1: none */
 	bool shield;
 	lapse_scope_id id; /* 0: not shared */
-	o_mark left;
+	bool left;
 };
 
 enum o_kind { O_SET, O_IDLE, O_CANCEL, O_CLOSE, O_RELEASE, O_LEAVE };
@@ -50,9 +59,8 @@ struct o_change {
 	int handle, scope; /* one of them; the other is -1 */
 	int dirs;
 	int64_t value;
-	int thread;
-	o_mark begin, end;
-	int64_t time; /* at its return */
+	struct o_span span;
+	int64_t time; /* that it has certainly seen */
 	bool failed;  /* and changed nothing */
 	bool gone;    /* with its thread, in a fork */
 	int error;
@@ -67,7 +75,7 @@ struct o_side {
 
 struct o_call {
 	const char *name;
-	int thread;
+	struct o_span span;
 	bool stream;    /* it takes turns with others */
 	bool many;      /* lapse_poll: each handle ends for itself */
 	bool gone;      /* with its thread, in a fork */
@@ -75,9 +83,8 @@ struct o_call {
 	int side_count, scope_count;
 	struct o_side sides[O_SIDES];
 	int scopes[O_DEEP];
-	int64_t when;  /* a sleep's end, or LAPSE_NEVER */
-	size_t wanted; /* bytes */
-	o_mark begin, end;
+	int64_t when;                 /* a sleep's end, or LAPSE_NEVER */
+	size_t wanted;                /* bytes */
 	int64_t seen_begin, seen_end; /* the time that has come for certain */
 	size_t log_begin, log_end;    /* what the kernel did meanwhile, others' doings included */
 	long result;
@@ -98,6 +105,7 @@ struct o_all {
 	struct o_call calls[O_CALLS];
 	int innermost[X_THREADS]; /* scope + 1 */
 	uint8_t may_wait;         /* threads */
+	bool fair;                /* the order of arrival is judged, and so gone through */
 	bool forked;
 	struct lp_parker *parkers[X_THREADS];
 	struct lp_slot *held; /* o_hold's */
@@ -110,11 +118,7 @@ extern struct o_all o_all;
 /* -1: none. */
 int o_handle_of(lapse_fd fd);
 lapse_fd o_handle_add(lapse_fd fd, int number);
-x_object o_handle_calls(int handle);
-x_object o_scope_calls(int scope);
 
-/* Who makes this call: -1 in setup that acts for nobody. */
-int o_thread(void);
 /* Whose stack of scopes it is. */
 int o_acting(void);
 
@@ -131,6 +135,17 @@ struct o_change *o_change_begin(enum o_kind kind, int handle, int scope, int dir
 /* Writes the return down; the caller checks. */
 void o_change_return(struct o_change *c, long r);
 
+/* ---- What came first (order.c) ---- */
+
+void o_span_begin(struct o_span *s);
+void o_span_end(struct o_span *s);
+/* May a have returned before b began? b NULL: has it returned? */
+bool o_may_precede(const struct o_span *a, const struct o_span *b);
+/* Had a begun, in every order, when b returned? True while b has not, or is NULL. */
+bool o_surely_met(const struct o_span *a, const struct o_span *b);
+/* May a have returned before b returned? */
+bool o_may_end_first(const struct o_span *a, const struct o_span *b);
+
 /* ---- What may be, and what certainly is (cause.c) ---- */
 
 /* A deadline, an idle limit: of a handle's direction, or a scope's. */
@@ -141,19 +156,20 @@ struct o_dial {
 };
 
 bool o_turns(const struct o_change *c, const struct o_dial *d);
-/* May its value be in force at the mark, or later? */
-bool o_may_count(const struct o_change *c, const struct o_dial *d, o_mark from);
-/* Had it passed while it may have been in force, during a call that began and ended so? */
-bool o_may_have_passed(const struct o_dial *d, o_mark begin, o_mark end, int64_t until);
-/* Had every value that may be in force at the mark passed by then? */
-bool o_passed(const struct o_dial *d, o_mark at, int64_t by);
-/* And did nobody touch it until the other mark? */
-bool o_untouched(const struct o_dial *d, o_mark from, o_mark to);
+/* Is its value in force in that call, or was it replaced before, in some order? NULL: now. */
+bool o_counts(const struct o_change *c, const struct o_dial *d, const struct o_span *in);
+/* Had one passed while it was in force during the call, in every order? */
+bool o_has_passed(const struct o_dial *d, const struct o_span *in, int64_t until);
+/* Had each that was in force as the call began passed by then, in some order? NULL: now. */
+bool o_passed(const struct o_dial *d, const struct o_span *at, int64_t by);
+/* And did nobody touch it during the call? */
+bool o_untouched(const struct o_dial *d, const struct o_span *in);
 /* Had any value ever passed? Then the fault is a stale verdict. */
-bool o_ever_passed(const struct o_dial *d, o_mark end, int64_t until);
+bool o_ever_passed(const struct o_dial *d, const struct o_span *in, int64_t until);
 
-bool o_closing(int handle, o_mark before);
-bool o_closed(int handle, o_mark by);
+/* Had a closing of it begun when the call returned? Had one returned when it began? NULL: now. */
+bool o_closing(int handle, const struct o_span *in);
+bool o_closed(int handle, const struct o_span *by);
 /* Has the kernel moved bytes for it, or said anything of that handle? */
 uint64_t o_moved(const struct o_call *c);
 uint64_t o_tries(const struct o_call *c, int description);
@@ -175,8 +191,9 @@ int64_t o_last_byte_after(const struct o_call *c);
 /* Descriptors (descriptor.c). */
 void o_judge_closed(const struct o_change *c, long r);
 void o_judge_descriptors(void);
-/* What a try on its descriptor touches (inside.c). */
+/* What a try on its descriptor touches, what a turn changes (inside.c). */
 x_set o_touched(int handle);
+x_set o_turns_of(int handle);
 /* The library's own words. */
 bool o_under_way(const struct o_call *c);
 bool o_stands_in_queue(const struct o_call *c);

@@ -1,5 +1,4 @@
-/* The log of a run: who called what, from when to when. Owns it, and the steps that order operations
- * and changes. Judges nothing. */
+/* The log of a run: who called what, from when to when. Owns it. Judges nothing. */
 #include "oracle/internal.h"
 
 #include <stdio.h>
@@ -12,11 +11,6 @@ void o_start(void)
 	x_at_rest(o_rest);
 }
 
-int o_thread(void)
-{
-	return x_self();
-}
-
 int o_acting(void)
 {
 	int self = x_self();
@@ -27,6 +21,11 @@ int o_acting(void)
 void o_may_wait(void)
 {
 	o_all.may_wait |= (uint8_t)(1u << o_acting());
+}
+
+void o_fair(void)
+{
+	o_all.fair = true;
 }
 
 const char *o_error_name(int error)
@@ -79,45 +78,6 @@ lapse_fd o_handle_add(lapse_fd fd, int number)
 	return fd;
 }
 
-static void describe_handle(const void *key, char *buf, size_t size)
-{
-	const struct o_handle *h = key;
-
-	(void)snprintf(buf, size, "calls of h%td", h - o_all.handles);
-}
-
-static void describe_scope(const void *key, char *buf, size_t size)
-{
-	const struct o_scope *s = key;
-
-	(void)snprintf(buf, size, "calls of scope %td", s - o_all.scopes);
-}
-
-x_object o_handle_calls(int handle)
-{
-	return x_object_at(&o_all.handles[handle], describe_handle);
-}
-
-x_object o_scope_calls(int scope)
-{
-	return x_object_at(&o_all.scopes[scope], describe_scope);
-}
-
-/* What only changes touch: a word apart in the same place. */
-static void describe_changes(const void *key, char *buf, size_t size)
-{
-	(void)key;
-	(void)snprintf(buf, size, "changes");
-}
-
-static x_set changes_of(const struct o_change *c)
-{
-	const char *key = c->handle >= 0 ? (const char *)&o_all.handles[c->handle]
-	                                 : (const char *)&o_all.scopes[c->scope];
-
-	return c->handle < 0 && c->scope < 0 ? 0 : x_only(x_object_at(key + 1, describe_changes));
-}
-
 /* ---- Steps ---- */
 
 static void describe_mark(const struct x_op *op, char *buf, size_t size)
@@ -125,9 +85,10 @@ static void describe_mark(const struct x_op *op, char *buf, size_t size)
 	(void)snprintf(buf, size, "%s", (const char *)op->arg);
 }
 
-static o_mark mark(const char *step, const char *what, x_set reads, x_set writes)
+/* The few beginnings that are steps: where more is asked than what may have come first. */
+static void mark(const char *what, x_set reads, x_set writes)
 {
-	struct x_op op = {.name = step,
+	struct x_op op = {.name = "begins",
 	                  .object = -1,
 	                  .reads = reads,
 	                  .writes = writes,
@@ -135,7 +96,6 @@ static o_mark mark(const char *step, const char *what, x_set reads, x_set writes
 	                  .arg = what};
 
 	x_step(&op);
-	return ++o_all.marks;
 }
 
 /* ---- Operations ---- */
@@ -162,7 +122,6 @@ struct o_call *o_begin(const char *name)
 
 	memset(c, 0, sizeof *c);
 	c->name = name;
-	c->thread = o_thread();
 	c->when = LAPSE_NEVER;
 	add_scopes(c);
 	return c;
@@ -173,19 +132,6 @@ void o_add_side(struct o_call *c, lapse_fd fd, int dirs)
 	if (c->side_count == O_SIDES)
 		x_unfit("oracle: more than %d handles in a call", O_SIDES);
 	c->sides[c->side_count++] = (struct o_side){o_handle_of(fd), dirs};
-}
-
-static x_set calls_of(const struct o_call *c)
-{
-	x_set s = 0;
-
-	for (int i = 0; i < c->side_count; i++)
-		if (c->sides[i].handle >= 0)
-			s |= x_only(o_handle_calls(c->sides[i].handle));
-	for (int i = 0; i < c->scope_count; i++)
-		if (o_all.scopes[c->scopes[i]].id != 0)
-			s |= x_only(o_scope_calls(c->scopes[i]));
-	return s;
 }
 
 static int first_handle(const struct o_call *c)
@@ -199,10 +145,10 @@ static void find_ahead(struct o_call *c)
 	for (int i = 0; i < o_all.call_count; i++) {
 		const struct o_call *d = &o_all.calls[i];
 
-		if (c->stream && d->stream && d->end == 0 && d->thread != c->thread &&
-		    d->sides[0].handle == c->sides[0].handle &&
+		if (c->stream && d->stream && d->span.end == 0 &&
+		    d->span.thread != c->span.thread && d->sides[0].handle == c->sides[0].handle &&
 		    d->sides[0].dirs == c->sides[0].dirs &&
-		    (o_stands_in_queue(d) || (d->thread >= 0 && k_in_poll(d->thread))))
+		    (o_stands_in_queue(d) || (d->span.thread >= 0 && k_in_poll(d->span.thread))))
 			c->ahead |= UINT64_C(1) << i;
 	}
 }
@@ -210,14 +156,17 @@ static void find_ahead(struct o_call *c)
 struct o_call *o_begun(const struct o_call *draft)
 {
 	const struct k_record *records;
-	o_mark m = mark("begins", draft->name, calls_of(draft), 0);
-	struct o_call *c = &o_all.calls[o_all.call_count];
+	struct o_call *c;
+
+	if (o_all.fair && draft->stream && draft->sides[0].handle >= 0)
+		mark(draft->name, o_turns_of(draft->sides[0].handle), 0);
+	c = &o_all.calls[o_all.call_count];
 
 	if (o_all.call_count == O_CALLS)
 		x_unfit("oracle: more than %d calls in a run", O_CALLS);
 	*c = *draft;
 	o_all.call_count++;
-	c->begin = m;
+	o_span_begin(&c->span);
 	c->seen_begin = x_time_seen();
 	c->log_begin = k_log(&records);
 	find_ahead(c);
@@ -249,19 +198,12 @@ void o_return(struct o_call *c, long r, uint64_t count)
 	c->log_end = k_log(&records);
 	c->seen_end = x_time_seen();
 	x_say("%s on h%d -> %ld%s", c->name, first_handle(c), r, o_error_name(error));
-	c->end = ++o_all.marks;
+	o_span_end(&c->span);
 	o_judge(c);
 	errno = error;
 }
 
 /* ---- Changes ---- */
-
-static x_set calls_changed(const struct o_change *c)
-{
-	if (c->handle >= 0)
-		return x_only(o_handle_calls(c->handle));
-	return c->scope >= 0 ? x_only(o_scope_calls(c->scope)) : 0;
-}
 
 static const char *name_of(const struct o_change *c)
 {
@@ -282,7 +224,7 @@ static void find_met(struct o_change *c)
 	for (int i = 0; i < o_all.call_count; i++) {
 		const struct o_call *d = &o_all.calls[i];
 
-		if (d->end != 0 || d->gone || d->thread == c->thread)
+		if (d->span.end != 0 || d->gone || d->span.thread == c->span.thread)
 			continue;
 		for (int s = 0; s < d->side_count; s++)
 			if (d->sides[s].handle == c->handle && (d->sides[s].dirs & c->dirs) != 0 &&
@@ -302,21 +244,18 @@ static x_set tries_of(const struct o_change *c)
 
 struct o_change *o_change_begin(enum o_kind kind, int handle, int scope, int dirs, int64_t value)
 {
-	struct o_change draft = {.kind = kind,
-	                         .handle = handle,
-	                         .scope = scope,
-	                         .dirs = dirs,
-	                         .value = value,
-	                         .thread = o_thread()};
+	struct o_change draft = {
+		.kind = kind, .handle = handle, .scope = scope, .dirs = dirs, .value = value};
 	const struct k_record *records;
 	struct o_change *c;
-	o_mark m = mark("begins", name_of(&draft), 0, changes_of(&draft) | tries_of(&draft));
 
+	if (tries_of(&draft) != 0)
+		mark(name_of(&draft), 0, tries_of(&draft));
 	if (o_all.change_count == O_CHANGES)
 		x_unfit("oracle: more than %d changes in a run", O_CHANGES);
 	c = &o_all.changes[o_all.change_count++];
 	*c = draft;
-	c->begin = m;
+	o_span_begin(&c->span);
 	c->log_begin = k_log(&records);
 	if (kind == O_CANCEL && handle >= 0)
 		find_met(c);
@@ -326,19 +265,15 @@ struct o_change *o_change_begin(enum o_kind kind, int handle, int scope, int dir
 	return c;
 }
 
-/* The return of what replaces a value reads the clock: one that was replaced before an instant came
- * has not passed. */
 void o_change_return(struct o_change *c, long r)
 {
-	bool replaces = c->kind == O_SET || c->kind == O_IDLE;
 	int error = errno;
 
 	c->failed = r < 0;
 	c->error = c->failed ? error : 0;
 	x_say("%s of %s%d -> %ld%s", name_of(c), c->scope >= 0 ? "scope " : "h",
 	      c->scope >= 0 ? c->scope : c->handle, r, o_error_name(c->error));
-	c->end = mark("returns", name_of(c), replaces ? x_only(x_clock()) : 0,
-	              calls_changed(c) | changes_of(c));
+	o_span_end(&c->span);
 	c->time = x_time_seen();
 	o_judge_change(c, r);
 	errno = error;

@@ -31,6 +31,8 @@ void o_hold(lapse_fd fd, int dir);
 void o_let_go(void);
 /* The calling thread, or the one that setup acts for, may wait for ever. */
 void o_may_wait(void);
+/* In setup: also judge who came first where calls queue for a turn, at the price of more runs. */
+void o_fair(void);
 
 /* ---- Handles ---- */
 

@@ -4,7 +4,7 @@
 
 static bool in_force_has_passed(struct o_dial d)
 {
-	return o_passed(&d, o_all.marks + 1, x_time());
+	return o_passed(&d, NULL, x_time());
 }
 
 static const char *promise_of(const struct o_call *c)
@@ -16,7 +16,7 @@ __attribute__((noreturn)) static void waits_on(const char *promise, const struct
                                                const char *cause)
 {
 	x_broken(promise, "at %lld %s of thread %d waits on, though %s", (long long)x_time(),
-	         c->name, c->thread, cause);
+	         c->name, c->span.thread, cause);
 }
 
 /* Since when it has certainly waited without a byte and under the same limits. */
@@ -36,12 +36,12 @@ static int64_t idle_since(struct o_call *c)
 
 static bool has_idled(struct o_call *c, struct o_dial d)
 {
-	return o_passed(&d, o_all.marks + 1, x_time() - idle_since(c));
+	return o_passed(&d, NULL, x_time() - idle_since(c));
 }
 
 static bool was_canceled(const struct o_call *c, const struct o_change *x)
 {
-	if (x->kind != O_CANCEL || x->end == 0 || x->failed)
+	if (x->kind != O_CANCEL || x->span.end == 0 || x->failed)
 		return false;
 	for (int i = 0; x->scope >= 0 && i < c->scope_count; i++)
 		if (c->scopes[i] == x->scope)
@@ -51,7 +51,7 @@ static bool was_canceled(const struct o_call *c, const struct o_change *x)
 
 static bool is_closed(int handle)
 {
-	return handle >= 0 && o_closing(handle, o_all.marks + 1);
+	return handle >= 0 && o_closing(handle, NULL);
 }
 
 static void judge_side(struct o_call *c, const struct o_side *s)
@@ -91,13 +91,13 @@ static void judge_changes(void)
 
 		if (c->gone)
 			continue;
-		if (c->end == 0 && (c->kind == O_CLOSE || c->kind == O_RELEASE))
+		if (c->span.end == 0 && (c->kind == O_CLOSE || c->kind == O_RELEASE))
 			x_broken("close",
 			         "at %lld the closing of h%d waits on, and nobody is inside",
 			         (long long)x_time(), c->handle);
-		if (c->end == 0)
+		if (c->span.end == 0)
 			x_broken("sleeper", "at %lld a change by thread %d waits",
-			         (long long)x_time(), c->thread);
+			         (long long)x_time(), c->span.thread);
 	}
 }
 
@@ -119,7 +119,7 @@ static bool anybody_waits(void)
 void o_rest(bool ended)
 {
 	for (int i = 0; i < o_all.call_count; i++)
-		if (o_all.calls[i].end == 0 && !o_all.calls[i].gone)
+		if (o_all.calls[i].span.end == 0 && !o_all.calls[i].gone)
 			judge_waiting(&o_all.calls[i]);
 	judge_changes();
 	if (!ended)
@@ -142,7 +142,7 @@ uint64_t o_outcome(void)
 		for (int i = 0; i < o_all.call_count; i++) {
 			const struct o_call *c = &o_all.calls[i];
 
-			if (c->thread != t)
+			if (c->span.thread != t)
 				continue;
 			h = (h ^ (uint64_t)(unsigned)t) * UINT64_C(1099511628211);
 			h = (h ^ (uint64_t)c->result) * UINT64_C(1099511628211);

@@ -4,22 +4,34 @@
 
 /* ---- May it have failed like this? ---- */
 
-static bool scope_canceled(int scope, o_mark begun_before, o_mark returned_by)
+static bool cancels_scope(const struct o_change *c, int scope)
 {
-	for (int i = 0; i < o_all.change_count; i++) {
-		const struct o_change *c = &o_all.changes[i];
+	return c->kind == O_CANCEL && c->scope == scope && !c->failed;
+}
 
-		if (c->kind == O_CANCEL && c->scope == scope && !c->failed &&
-		    c->begin < begun_before &&
-		    (returned_by == 0 || (c->end != 0 && c->end < returned_by)))
+/* Had a cancel begun when the call returned? */
+static bool scope_canceled(int scope, const struct o_span *in)
+{
+	for (int i = 0; i < o_all.change_count; i++)
+		if (cancels_scope(&o_all.changes[i], scope) &&
+		    o_surely_met(&o_all.changes[i].span, in))
 			return true;
-	}
+	return false;
+}
+
+/* Had one returned when the call began? */
+static bool scope_was_canceled(int scope, const struct o_span *by)
+{
+	for (int i = 0; i < o_all.change_count; i++)
+		if (cancels_scope(&o_all.changes[i], scope) &&
+		    o_may_precede(&o_all.changes[i].span, by))
+			return true;
 	return false;
 }
 
 static void judge_closed(const struct o_call *c, int handle)
 {
-	if (handle < 0 || o_all.handles[handle].inherited || o_closing(handle, c->end))
+	if (handle < 0 || o_all.handles[handle].inherited || o_closing(handle, &c->span))
 		return;
 	x_broken("close", "%s fails with EBADF on h%d, which nobody closes", c->name, handle);
 }
@@ -30,13 +42,13 @@ static bool may_be_canceled(const struct o_call *c, int side, bool *stale)
 	for (int i = 0; i < o_all.change_count; i++) {
 		const struct o_change *x = &o_all.changes[i];
 
-		if (x->kind != O_CANCEL || x->handle < 0 || x->begin > c->end)
+		if (x->kind != O_CANCEL || x->handle < 0 || !o_surely_met(&x->span, &c->span))
 			continue;
 		for (int s = 0; s < c->side_count; s++) {
 			if ((side >= 0 && s != side) || c->sides[s].handle != x->handle ||
 			    (c->sides[s].dirs & x->dirs) == 0)
 				continue;
-			if (x->end == 0 || x->end > c->begin)
+			if (!o_may_precede(&x->span, &c->span))
 				return true;
 			*stale = true;
 		}
@@ -49,7 +61,7 @@ static void judge_canceled(const struct o_call *c, int side, bool scopes)
 	bool stale = false;
 
 	for (int i = 0; scopes && i < c->scope_count; i++)
-		if (scope_canceled(c->scopes[i], c->end, 0))
+		if (scope_canceled(c->scopes[i], &c->span))
 			return;
 	if (may_be_canceled(c, side, &stale))
 		return;
@@ -64,8 +76,8 @@ struct passed {
 
 static void add_dial(struct passed *p, const struct o_call *c, struct o_dial d, int64_t until)
 {
-	p->may = p->may || o_may_have_passed(&d, c->begin, c->end, until);
-	p->ever = p->ever || o_ever_passed(&d, c->end, until);
+	p->may = p->may || o_has_passed(&d, &c->span, until);
+	p->ever = p->ever || o_ever_passed(&d, &c->span, until);
 }
 
 /* Limits count from the last byte, which came not before `from`. */
@@ -74,8 +86,8 @@ static bool idle_may_have_passed(const struct o_call *c, struct o_dial d, int64_
 	for (int i = 0; i < o_all.change_count; i++) {
 		const struct o_change *x = &o_all.changes[i];
 
-		if (x->begin < c->end && o_may_count(x, &d, c->begin) && x->value != LAPSE_NEVER &&
-		    from + x->value <= c->seen_end)
+		if (o_surely_met(&x->span, &c->span) && o_counts(x, &d, &c->span) &&
+		    x->value != LAPSE_NEVER && from + x->value <= c->seen_end)
 			return true;
 	}
 	return false;
@@ -120,7 +132,7 @@ static void judge_error(const struct o_call *c, int side, int error, bool scopes
 			break;
 		}
 		for (int i = 0; i < c->side_count; i++)
-			if (c->sides[i].handle < 0 || o_closing(c->sides[i].handle, c->end))
+			if (c->sides[i].handle < 0 || o_closing(c->sides[i].handle, &c->span))
 				return;
 		judge_closed(c, c->side_count == 0 ? -1 : c->sides[0].handle);
 		break;
@@ -142,7 +154,7 @@ static void judge_error(const struct o_call *c, int side, int error, bool scopes
 
 static bool held_passed(const struct o_call *c, struct o_dial d)
 {
-	return o_untouched(&d, c->begin, c->end) && o_passed(&d, c->begin, c->seen_begin);
+	return o_untouched(&d, &c->span) && o_passed(&d, &c->span, c->seen_begin);
 }
 
 static bool side_held_passed(const struct o_call *c, const struct o_side *s)
@@ -161,7 +173,7 @@ static int scopes_held(const struct o_call *c)
 	int error = 0;
 
 	for (int i = 0; i < c->scope_count; i++) {
-		if (scope_canceled(c->scopes[i], c->begin, c->begin))
+		if (scope_was_canceled(c->scopes[i], &c->span))
 			return ECANCELED;
 		if (c->when == LAPSE_NEVER &&
 		    held_passed(c, (struct o_dial){O_SET, -1, c->scopes[i], 0}))
@@ -199,7 +211,7 @@ static void judge_held(const struct o_call *c, int side, int got)
 
 	bool inherited = s->handle >= 0 && o_all.handles[s->handle].inherited && !c->child_may;
 
-	if (s->handle >= 0 && (o_closed(s->handle, c->begin) || inherited))
+	if (s->handle >= 0 && (o_closed(s->handle, &c->span) || inherited))
 		must_fail(c, side, EBADF, "6 order", "closed", got);
 	else if (side_held_passed(c, s))
 		must_fail(c, side, ETIME, "4 sticky", "expired", got);
@@ -263,16 +275,19 @@ void o_judge_entry(const struct o_call *c, int side, int error, int got)
 
 static void judge_scope_change(const struct o_change *c)
 {
-	const struct o_scope *s = &o_all.scopes[c->scope];
 	bool leaving = false;
+	bool left = false;
 
 	for (int i = 0; i < o_all.change_count; i++)
-		if (o_all.changes[i].kind == O_LEAVE && o_all.changes[i].scope == c->scope &&
-		    o_all.changes[i].begin < c->end)
-			leaving = true;
+		if (o_all.changes[i].kind == O_LEAVE && o_all.changes[i].scope == c->scope) {
+			const struct o_span *leave = &o_all.changes[i].span;
+
+			leaving = leaving || o_surely_met(leave, &c->span);
+			left = left || o_may_precede(leave, &c->span);
+		}
 	if (c->failed && (c->error != ESRCH || !leaving))
 		x_broken("scopes", "a scope's number is not known, and nobody leaves it");
-	if (!c->failed && s->left != 0 && s->left < c->begin)
+	if (!c->failed && left)
 		x_broken("scopes", "a scope that was left can still be changed");
 }
 
@@ -293,9 +308,9 @@ static void judge_leave(const struct o_change *c)
 	if (!ended)
 		x_broken("scopes", "leave tells%s, which ended nothing inside",
 		         o_error_name(c->error));
-	if (c->error == ECANCELED && !scope_canceled(c->scope, c->end, 0))
+	if (c->error == ECANCELED && !scope_canceled(c->scope, &c->span))
 		x_broken("scopes", "leave tells ECANCELED, and nobody cancelled it");
-	if (c->error == ETIME && !o_ever_passed(&d, c->end, c->time))
+	if (c->error == ETIME && !o_ever_passed(&d, &c->span, c->time))
 		x_broken("scopes", "leave tells ETIME before its deadline");
 }
 
@@ -315,13 +330,13 @@ void o_judge_change(const struct o_change *c, long r)
 		o_judge_closed(c, r);
 		return;
 	}
-	if (c->handle < 0 || inherited || o_closed(c->handle, c->begin)) {
+	if (c->handle < 0 || inherited || o_closed(c->handle, &c->span)) {
 		if (!c->failed || c->error != EBADF)
 			x_broken("6 order", "a change of a closed handle came to %ld%s", r,
 			         o_error_name(c->error));
 		return;
 	}
-	if (c->failed && !o_closing(c->handle, c->end))
+	if (c->failed && !o_closing(c->handle, &c->span))
 		x_broken("close", "a change of h%d fails with%s, and nobody closes it", c->handle,
 		         o_error_name(c->error));
 }

@@ -15,6 +15,7 @@ static lapse_scope scope;
 static void setup(void)
 {
 	k_set_capacity(2);
+	o_fair();
 	(void)o_socketpair(ends);
 	peer = lapse_sysfd(ends[1]);
 	o_warm(0);
