@@ -1,6 +1,6 @@
 # A deadline that is now has not passed for an operation that begins: it takes a byte.
 # promise: 6 closed, cancelled, expired, then data
-# scenarios: s4
+# scenarios: m_late
 # memory: both
 # file: fd/op.h
 s|(op->earliest == LAPSE_NEVER \|\| op->earliest > os_now()))|(op->earliest == LAPSE_NEVER \|\| op->earliest >= os_now()))|
