@@ -146,7 +146,7 @@ bool o_left_untried(const struct o_call *c, int description)
 	bool ready = false;
 
 	for (size_t i = c->log_begin; i < end; i++)
-		if (r[i].thread == c->thread && r[i].description == description)
+		if (r[i].thread == c->span.thread && r[i].description == description)
 			ready = r[i].did == K_POLLED;
 	return ready;
 }
