@@ -86,10 +86,13 @@ static const struct x_scenario again = {
 /* grant_before_parker: once it was given the turn, it uses its stack for something else. */
 __attribute__((noinline)) static void use_stack(void)
 {
-	volatile uint64_t room[256];
+	uint64_t room[256];
 
+	/* Somebody may look: then the writes are real, and are watched. */
+	__asm__ volatile("" ::"r"(room) : "memory");
 	for (size_t i = 0; i < sizeof room / sizeof *room; i++)
 		room[i] = i;
+	__asm__ volatile("" ::"r"(room) : "memory");
 }
 
 static void write_and_go_on(void)
