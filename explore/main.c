@@ -41,7 +41,8 @@ __attribute__((noreturn)) static void usage(FILE *to, int status)
 {
 	(void)fputs(
 		"usage: explore [option...] [scenario...]\n"
-		"A scenario is a name, or the beginning of several; none: all of them.\n"
+		"A scenario is a name, or the beginning of several; none: all of them, the\n"
+		"large ones within two preemptions.\n"
 		"  --memory c11|sc|both  the memory model (c11)\n"
 		"  --mode complete       all runs that differ (the default)\n"
 		"         plain          all runs, without reduction\n"
@@ -228,8 +229,12 @@ static void add_job(const struct x_scenario *s, enum x_memory memory, const char
 	job->options.memory = memory;
 }
 
-static void add(const struct x_scenario *s, const char *program)
+enum { LARGE_PREEMPTIONS = 2 };
+
+static void add(const struct x_scenario *s, bool by_name, const char *program)
 {
+	int first = job_count;
+
 	if (asked.list) {
 		(void)printf("%-20s %s\n", s->name, s->about);
 		return;
@@ -237,6 +242,12 @@ static void add(const struct x_scenario *s, const char *program)
 	add_job(s, asked.options.memory, program);
 	if (asked.both_memories)
 		add_job(s, X_SC, program);
+	for (int i = first; i < job_count && s->large && !by_name; i++)
+		if (jobs[i].options.mode == X_COMPLETE) {
+			jobs[i].options.mode = X_BOUNDED;
+			jobs[i].options.preemptions = LARGE_PREEMPTIONS;
+			jobs[i].bound_wanted = true;
+		}
 }
 
 /* Whether there was one. */
@@ -250,7 +261,7 @@ static bool add_matching(const struct x_scenario *const *list, const char *name,
 		if (strncmp((*list)->name, name, length) != 0)
 			continue;
 		any = true;
-		add(*list, program);
+		add(*list, whole, program);
 	}
 	return any;
 }

@@ -128,6 +128,7 @@ struct x_scenario {
 	void (*finish)(void); /* after each run that came to its end; NULL: nothing to add */
 	int64_t instants[6];  /* the times that the clock moves to, rising; 0 ends them */
 	int faults;           /* that each thread may meet in a run */
+	bool large;           /* within two preemptions, unless it is asked for by its name */
 	/* What a run came to, as a number, to count how many different ones there were; NULL: 0 */
 	uint64_t (*outcome)(void);
 	/* For people: what the threads are called; NULL: their numbers. */

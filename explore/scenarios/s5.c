@@ -97,8 +97,9 @@ const struct x_scenario s5_queued = {
 	.outcome = o_outcome,
 };
 
-const struct x_scenario s5 = {
-	.name = "s5",
+const struct x_scenario s5_three = {
+	.name = "s5_three",
+	.large = true,
 	.about = "reader and queued reader; close",
 	.setup = setup,
 	.threads = {reader, reader, closer},

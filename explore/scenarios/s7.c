@@ -92,6 +92,7 @@ const struct x_scenario s7_queued = {
 
 const struct x_scenario s7_three = {
 	.name = "s7_three",
+	.large = true,
 	.about = "pending and queued read; cancel",
 	.setup = patient,
 	.threads = {reader, reader, cancels_alone},

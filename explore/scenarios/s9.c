@@ -71,8 +71,9 @@ const struct x_scenario s9_two = {
 	.outcome = o_outcome,
 };
 
-const struct x_scenario s9 = {
-	.name = "s9",
+const struct x_scenario s9_three = {
+	.name = "s9_three",
+	.large = true,
 	.about = "two writers; drip reader; deadline midway",
 	.setup = setup,
 	.threads = {writer, writes_one, drip},
