@@ -3,5 +3,5 @@
 # promise: 1 any time, any thread
 # scenarios: s1
 # memory: c11
-# file: park/parker.c
+# file: src/park/parker.c
 s|os_store_i64(&p->armed, armed, OS_SEQ_CST); /\* S2 \*/|os_store_i64(\&p->armed, armed, OS_RELEASE); /* S2 */|

@@ -3,5 +3,5 @@
 # promise: 1 any time, any thread
 # scenarios: s1
 # memory: c11
-# file: park/parker.h
+# file: src/park/parker.h
 s|if (os_load_i64(&p->armed, OS_SEQ_CST) > when)|if (os_load_i64(\&p->armed, OS_ACQUIRE) > when)|

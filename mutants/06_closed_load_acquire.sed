@@ -3,5 +3,5 @@
 # promise: close wakes all, waits for all, closes once
 # scenarios: s5_one
 # memory: c11
-# file: fd/op.c
+# file: src/fd/op.c
 s|return (os_load_u64(&side->slot->word, OS_SEQ_CST) & LP_CLOSED) != 0;|return (os_load_u64(\&side->slot->word, OS_ACQUIRE) \& LP_CLOSED) != 0;|

@@ -3,5 +3,5 @@
 # promise: cancel fails what is pending, nothing later
 # scenarios: s7
 # memory: c11
-# file: fd/op.c
+# file: src/fd/op.c
 s|os_load_u32(&side->slot->cancel\[d\], OS_SEQ_CST) != side->cancel_then\[d\])|os_load_u32(\&side->slot->cancel[d], OS_ACQUIRE) != side->cancel_then[d])|

@@ -3,5 +3,5 @@
 # promise: 1 any time, any thread
 # scenarios: idle_set
 # memory: c11
-# file: fd/op.c
+# file: src/fd/op.c
 s|int64_t ns = os_load_i64(limit, OS_SEQ_CST);|int64_t ns = os_load_i64(limit, OS_ACQUIRE);|

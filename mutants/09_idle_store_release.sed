@@ -3,5 +3,5 @@
 # promise: 1 any time, any thread
 # scenarios: idle_set
 # memory: c11
-# file: fd/deadline.c
+# file: src/fd/deadline.c
 s|os_store_i64(&slot->idle\[i\], ns, OS_SEQ_CST); /\* C1 \*/|os_store_i64(\&slot->idle[i], ns, OS_RELEASE); /* C1 */|

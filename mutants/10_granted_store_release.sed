@@ -3,5 +3,5 @@
 # promise: 8 fair and serial
 # scenarios: queue_turns
 # memory: c11
-# file: fd/turn.c
+# file: src/fd/turn.c
 s|os_store_u32(&w->granted, 1, OS_SEQ_CST); /\* C1 \*/|os_store_u32(\&w->granted, 1, OS_RELEASE); /* C1 */|

@@ -2,5 +2,5 @@
 # promise: 8 fair and serial
 # scenarios: queue_turns
 # memory: c11
-# file: fd/op.c
+# file: src/fd/op.c
 s|if (os_load_u32(&q->waiter->granted, OS_SEQ_CST) != 0)|if (os_load_u32(\&q->waiter->granted, OS_ACQUIRE) != 0)|

@@ -3,5 +3,5 @@
 # promise: close wakes all, waits for all, closes once
 # scenarios: s5_one
 # memory: c11
-# file: fd/close.c
+# file: src/fd/close.c
 s|os_store_ptr(&slot->closer, p, OS_SEQ_CST); /\* S1 \*/|os_store_ptr(\&slot->closer, p, OS_RELEASE); /* S1 */|

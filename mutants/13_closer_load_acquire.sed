@@ -2,5 +2,5 @@
 # promise: close wakes all, waits for all, closes once
 # scenarios: s5_one
 # memory: c11
-# file: fd/slot.c
+# file: src/fd/slot.c
 s|struct lp_parker \*p = os_load_ptr(&slot->closer, OS_SEQ_CST); /\* C2 \*/|struct lp_parker *p = os_load_ptr(\&slot->closer, OS_ACQUIRE); /* C2 */|

@@ -2,5 +2,5 @@
 # promise: 1 any time, any thread
 # scenarios: m_shutdown
 # memory: c11
-# file: fd/op.h
+# file: src/fd/op.h
 s|return os_load_u32(&slot->learnt, OS_SEQ_CST) / LP_EVENT;|return os_load_u32(\&slot->learnt, OS_ACQUIRE) / LP_EVENT;|

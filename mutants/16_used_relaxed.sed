@@ -3,5 +3,5 @@
 # promise: 9 a good guest
 # scenarios: m_dump_handle
 # memory: both
-# file: fd/slot.c
+# file: src/fd/slot.c
 s|os_store_u32(&used, i + 1, OS_RELEASE);|os_store_u32(\&used, i + 1, OS_RELAXED);|

@@ -3,5 +3,5 @@
 # promise: 1 any time, any thread
 # scenarios: s1
 # memory: both
-# file: park/parker.c
+# file: src/park/parker.c
 s|if (os_cas_u32(&p->state, &seen, way))|if (os_swap_u32(\&p->state, way) <= LP_ASLEEP_POLL)|

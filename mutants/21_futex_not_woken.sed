@@ -2,5 +2,5 @@
 # promise: 8 fair and serial
 # scenarios: queue_turns
 # memory: both
-# file: park/parker.c
+# file: src/park/parker.c
 s|os_futex_wake(&p->state);|(void)p;|

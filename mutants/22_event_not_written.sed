@@ -2,5 +2,5 @@
 # promise: 1 any time, any thread
 # scenarios: s1
 # memory: both
-# file: park/parker.c
+# file: src/park/parker.c
 s|(void)os_write(p->event, &one, sizeof one); /\* EAGAIN: it is full of them already \*/|(void)one;|

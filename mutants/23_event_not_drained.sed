@@ -3,6 +3,6 @@
 # promise: 1 any time, any thread
 # scenarios: s1
 # memory: both
-# file: wait/ready_poll.c
+# file: src/wait/ready_poll.c
 # unfit: counts
 s|(void)os_read(p->event, &count, sizeof count);|(void)count;|

@@ -2,5 +2,5 @@
 # promise: 1 any time, any thread
 # scenarios: idle_set
 # memory: both
-# file: fd/op.c
+# file: src/fd/op.c
 s|op->earliest = lp_time_min(op->earliest, end);|op->earliest = end;|

@@ -3,6 +3,6 @@
 # promise: 1 any time, any thread
 # scenarios: s1
 # memory: both
-# file: park/scope.h
+# file: src/park/scope.h
 # unfit: counts
 s|if (seen > \*now) {|if (seen >= *now) {|

@@ -3,5 +3,5 @@
 # promise: 1 any time, any thread
 # scenarios: s1
 # memory: both
-# file: fd/op.c
+# file: src/fd/op.c
 s|os_store_ptr(&side->slot->place\[lp_index(side->dirs)\], p, OS_SEQ_CST);|os_store_ptr(\&side->slot->place[!lp_index(side->dirs)], p, OS_SEQ_CST);|

@@ -2,5 +2,5 @@
 # promise: 8 fair and serial
 # scenarios: queue_turns
 # memory: both
-# file: park/lock.h
+# file: src/park/lock.h
 s|if (os_swap_u32(&lock->word, 0) == 2)|if (os_swap_u32(\&lock->word, 0) == 3)|

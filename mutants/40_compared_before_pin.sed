@@ -3,5 +3,6 @@
 # promise: 3 no stale verdict
 # scenarios: s6
 # memory: both
-# file: fd/slot.h
+# file: src/fd/slot.h
+# unfit: counts
 s|} while (os_unlikely(!os_cas_u64(&slot->word, &word, word + add)));|} while ((os_add_u64(\&slot->word, add), false));|

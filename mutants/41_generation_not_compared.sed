@@ -2,5 +2,5 @@
 # promise: close wakes all, waits for all, closes once
 # scenarios: s6
 # memory: both
-# file: fd/slot.h
+# file: src/fd/slot.h
 s|if (os_unlikely((word & (LP_GENERATION \| over)) != lp_slot_generation(fd)))|if (os_unlikely((word \& over) != 0))|

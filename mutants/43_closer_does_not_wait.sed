@@ -3,5 +3,6 @@
 # promise: close wakes all, waits for all, closes once
 # scenarios: s5_one
 # memory: both
-# file: fd/close.c
+# file: src/fd/close.c
+# unfit: counts
 s|(void)lp_sleep(p, LAPSE_NEVER, look_alone, slot, lp_park_futex, NULL);|(void)look_alone;|

@@ -2,5 +2,5 @@
 # promise: close wakes all, waits for all, closes once
 # scenarios: s5_one
 # memory: both
-# file: fd/slot.c
+# file: src/fd/slot.c
 s|if ((word & LP_CLOSED) != 0 && (word & LP_USERS) == 1) {|if ((word \& LP_CLOSED) != 0 \&\& (word \& LP_USERS) == 0) {|

@@ -2,5 +2,5 @@
 # promise: close wakes all, waits for all, closes once
 # scenarios: s5_one
 # memory: both
-# file: fd/turn.h
+# file: src/fd/turn.h
 s|while (!os_unlikely((word & (LP_OTHERS \| LP_CLOSED)) != 0))|while (!os_unlikely((word \& LP_OTHERS) != 0))|

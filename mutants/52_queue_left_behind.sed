@@ -2,5 +2,5 @@
 # promise: 8 fair and serial
 # scenarios: queue_turns
 # memory: both
-# file: fd/turn.h
+# file: src/fd/turn.h
 s|while (!os_unlikely((word & (LP_OTHERS \| LP_CLOSED)) != 0))|while (!os_unlikely((word \& LP_CLOSED) != 0))|

@@ -2,5 +2,5 @@
 # promise: 8 fair and serial
 # scenarios: queue_turns
 # memory: both
-# file: fd/turn.c
+# file: src/fd/turn.c
 s|lp_nudge(next, LP_NOBODY); /\* C3; the place is the waiter itself \*/|(void)next;|

@@ -3,5 +3,6 @@
 # promise: 8 fair and serial
 # scenarios: m_again
 # memory: both
-# file: fd/turn.h
+# file: src/fd/turn.h
+# mode: random
 s|return lp_slot_enter(fd, LP_CLOSED \| LP_INHERITED, LP_LOCK(dir) \| LP_OTHERS,|return lp_slot_enter(fd, LP_CLOSED \| LP_INHERITED, LP_LOCK(dir),|

@@ -2,6 +2,6 @@
 # promise: 8 fair and serial
 # scenarios: queue_quit
 # memory: both
-# file: fd/op.c
+# file: src/fd/op.c
 # unfit: counts
 s|side->has_turn = r > 0 \|\| lp_turn_quit(side->slot, &side->waiter);|side->has_turn = r > 0;|

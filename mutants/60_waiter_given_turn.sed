@@ -2,5 +2,5 @@
 # promise: 8 fair and serial
 # scenarios: m_beside
 # memory: both
-# file: fd/turn.c
+# file: src/fd/turn.c
 s|if (w->for_turn && w->dirs == dir)|if (w->dirs == dir)|

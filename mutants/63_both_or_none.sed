@@ -3,5 +3,5 @@
 # promise: close wakes all, waits for all, closes once
 # scenarios: wait_close
 # memory: both
-# file: fd/turn.c
+# file: src/fd/turn.c
 s|if ((w->dirs & dirs) != 0)|if ((w->dirs \& dirs) == dirs)|

@@ -2,5 +2,5 @@
 # promise: 3 no stale verdict
 # scenarios: s7
 # memory: both
-# file: fd/op.c
+# file: src/fd/op.c
 s|os_load_u32(&side->slot->cancel\[d\], OS_SEQ_CST) != side->cancel_then\[d\])|os_load_u32(\&side->slot->cancel[d], OS_SEQ_CST) != 0)|

@@ -2,5 +2,5 @@
 # promise: 1 any time, any thread
 # scenarios: s8_cancel sleep_cancel
 # memory: both
-# file: park/scope.c
+# file: src/park/scope.c
 s|lp_nudge(os_load_ptr(&s->place, OS_SEQ_CST), LP_NOBODY); /\* C2, C3 \*/|lp_nudge(os_load_ptr(\&s->place, OS_SEQ_CST), LAPSE_NEVER); /* C2, C3 */|

@@ -2,5 +2,5 @@
 # promise: 1 any time, any thread
 # scenarios: s8_cancel
 # memory: both
-# file: park/scope.c
+# file: src/park/scope.c
 s|if (scope->shield_)|if (scope->shield_ == 0)|

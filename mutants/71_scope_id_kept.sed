@@ -2,5 +2,5 @@
 # promise: 3 no stale verdict
 # scenarios: leave_move leave_cancel
 # memory: both
-# file: park/scope.c
+# file: src/park/scope.c
 s|s->id = (s->id + generation) & (UINT64_MAX >> 1);|s->id = (s->id + generation * 0) \& (UINT64_MAX >> 1);|

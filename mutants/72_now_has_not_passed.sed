@@ -2,5 +2,5 @@
 # promise: 6 closed, cancelled, expired, then data
 # scenarios: m_late
 # memory: both
-# file: fd/op.h
+# file: src/fd/op.h
 s|(op->earliest == LAPSE_NEVER \|\| op->earliest > os_now()))|(op->earliest == LAPSE_NEVER \|\| op->earliest >= os_now()))|

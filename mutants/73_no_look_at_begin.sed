@@ -2,5 +2,5 @@
 # promise: 4 sticky
 # scenarios: m_late
 # memory: both
-# file: fd/op.h
+# file: src/fd/op.h
 s|if (!lp_scope_any() && (op->earliest == LAPSE_NEVER \|\| op->earliest > os_now()))|if (!lp_scope_any())|

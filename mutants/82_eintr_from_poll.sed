@@ -2,5 +2,5 @@
 # promise: 9 a good guest
 # scenarios: faults_set
 # memory: both
-# file: wait/ready_poll.c
+# file: src/wait/ready_poll.c
 s|return r == -EINTR ? 0 : (int)r;|return (int)r;|

@@ -2,5 +2,5 @@
 # promise: 9 a good guest
 # scenarios: s9_short
 # memory: both
-# file: fd/op.h
+# file: src/fd/op.h
 s|if (os_unlikely(r == -EAGAIN \|\| r == -EINTR))|if (os_unlikely(r == -EAGAIN))|

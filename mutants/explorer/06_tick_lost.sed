@@ -1,0 +1,5 @@
+# Time does not pass when nobody else can go on: who waits for an instant waits for ever.
+# promise: what is called complete is complete
+# test: explore/engine_search
+# file: explore/engine/run.c
+s|return clock_goes_on() ? mask \| x_bit(x_run\.count) : mask;|return clock_goes_on() \&\& mask != 0 ? mask \| x_bit(x_run.count) : mask;|
