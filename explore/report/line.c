@@ -80,7 +80,7 @@ void table_print(const struct job *jobs, const struct result *results, int count
 		"*steps*: points at which another thread could have\ngone on; *outcomes*: "
 		"different "
 		"ones. *Complete*: no other run exists. Speeds are those of the machine that wrote "
-	        "this.\n\n"
+		"this.\n\n"
 		"| scenario | what happens in it | memory | runs | blocked | steps per run | "
 		"deepest "
 		"| outcomes | runs/s | s | |\n"

@@ -91,6 +91,7 @@ const struct x_scenario s5_turn = {
 
 const struct x_scenario s5_queued = {
 	.name = "s5_queued",
+	.large = true,
 	.about = "queued reader; close while another has the turn and gives it up",
 	.setup = held,
 	.threads = {reader, lets_go, closer},
