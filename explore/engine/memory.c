@@ -15,9 +15,11 @@
  *     relaxed store older than another seq_cst load's choice) that are found here. What is shown to
  *     hold holds all the same.
  *   Too little: the order of modification of a word is the order of execution, so 2+2W cannot end
- *     with both first stores last; and no load takes a store that has not been made (load
- *     buffering), which compilers and ARM may do with relaxed accesses. Words that several threads
- *     store change by read-modify-writes in lapse, but for deadlines' like (one owner at a time).
+ *     with both first stores last; no load takes a store that has not been made (load buffering),
+ *     which compilers and ARM may do with relaxed accesses; and a relaxed store is not seen before
+ *     a seq_cst one that its thread made earlier, as ARM allows: x =sc 1; y =rlx 1 against
+ *     y.rlx == 1; x.sc == 0. In lapse, words that several threads change change by
+ *     read-modify-writes.
  *
  * Pruning: an older message than the newest is offered only if the store that came after it is in
  * the past of the loader's previous step already. Otherwise the load could have been made before

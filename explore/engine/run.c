@@ -238,6 +238,21 @@ static void take_tick(void)
 	x_run.ticks++;
 }
 
+/* What those who wait in vain would touch is shared too, though no step of theirs was taken. */
+static void touch_waiting(void)
+{
+	for (int i = 0; i < x_run.count; i++) {
+		struct x_thread *t = &x_run.threads[i];
+
+		if (t->life != X_STARTED)
+			continue;
+		if (t->op->refine != NULL)
+			t->op->refine(t->op);
+		if (x_touch(i, t->op->reads, t->op->writes) && !x_run.all_visible)
+			x_run_leave(X_END_RESTART);
+	}
+}
+
 /* Who goes on: the clock's steps are taken here. */
 static int next(void)
 {
@@ -248,6 +263,7 @@ static int next(void)
 		if ((enabled & ~x_bit(x_run.count)) == 0)
 			rest(enabled == 0);
 		if (enabled == 0) {
+			touch_waiting();
 			x_search_end();
 			x_run_leave(X_END_DONE);
 		}

@@ -255,13 +255,10 @@ void x_search_end(void)
 	if (mode() != X_COMPLETE || x_run.options->replay != NULL)
 		return;
 	for (int i = 0; i < x_run.count; i++) {
-		struct x_thread *t = &x_run.threads[i];
+		const struct x_thread *t = &x_run.threads[i];
 
-		if (t->life != X_STARTED || t->op == NULL)
-			continue;
-		if (t->op->refine != NULL)
-			t->op->refine(t->op);
-		x_races(i, &t->clock, t->op->reads, t->op->writes);
+		if (t->life == X_STARTED)
+			x_races(i, &t->clock, t->op->reads, t->op->writes);
 	}
 }
 

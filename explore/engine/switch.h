@@ -8,6 +8,8 @@
 void x_switch(void **from, void *to);
 
 __asm__(".text\n"
+        ".globl x_switch\n"
+        ".hidden x_switch\n"
         ".type x_switch, @function\n"
         "x_switch:\n"
         "	push %rbp\n"

@@ -28,9 +28,7 @@ bool o_counts(const struct o_change *c, const struct o_dial *d, const struct o_s
 	return true;
 }
 
-/* The time at which it may have been out of force. */
-static int64_t replaced_at(const struct o_change *c, const struct o_dial *d,
-                           const struct o_span *in)
+int64_t o_replaced_at(const struct o_change *c, const struct o_dial *d, const struct o_span *in)
 {
 	int64_t at = LAPSE_NEVER;
 
@@ -49,7 +47,7 @@ bool o_has_passed(const struct o_dial *d, const struct o_span *in, int64_t until
 		const struct o_change *c = &o_all.changes[i];
 
 		if (o_surely_met(&c->span, in) && o_counts(c, d, in) && c->value <= until &&
-		    c->value <= replaced_at(c, d, in))
+		    c->value <= o_replaced_at(c, d, in))
 			return true;
 	}
 	return false;

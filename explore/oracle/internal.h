@@ -158,6 +158,8 @@ struct o_dial {
 bool o_turns(const struct o_change *c, const struct o_dial *d);
 /* Is its value in force in that call, or was it replaced before, in some order? NULL: now. */
 bool o_counts(const struct o_change *c, const struct o_dial *d, const struct o_span *in);
+/* The time at which it may have been out of force: the earliest. */
+int64_t o_replaced_at(const struct o_change *c, const struct o_dial *d, const struct o_span *in);
 /* Had one passed while it was in force during the call, in every order? */
 bool o_has_passed(const struct o_dial *d, const struct o_span *in, int64_t until);
 /* Had each that was in force as the call began passed by then, in some order? NULL: now. */

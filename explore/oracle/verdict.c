@@ -87,7 +87,8 @@ static bool idle_may_have_passed(const struct o_call *c, struct o_dial d, int64_
 		const struct o_change *x = &o_all.changes[i];
 
 		if (o_surely_met(&x->span, &c->span) && o_counts(x, &d, &c->span) &&
-		    x->value != LAPSE_NEVER && from + x->value <= c->seen_end)
+		    x->value != LAPSE_NEVER && from + x->value <= c->seen_end &&
+		    from + x->value <= o_replaced_at(x, &d, &c->span))
 			return true;
 	}
 	return false;

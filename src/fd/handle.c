@@ -177,7 +177,8 @@ int lapse_socketpair(int domain, int type, int protocol, lapse_fd ends[2])
 }
 
 /* Also of what a child inherited, which cannot be pinned: the number is believed only if the handle
- * was still current after it was read. */
+ * was still current after it was read. Acquire, from lp_slot_open's release: whoever reads the number
+ * of the slot's next life then finds the word closed. */
 int lapse_sysfd(lapse_fd fd)
 {
 	struct lp_slot *slot = lp_slot_find(fd);
@@ -186,7 +187,7 @@ int lapse_sysfd(lapse_fd fd)
 
 	if (slot == NULL)
 		return (int)lp_ret(-EBADF);
-	sysfd = lp_sysfd(slot);
+	sysfd = (int)os_load_u32(&slot->sysfd, OS_ACQUIRE);
 	word = os_load_u64(&slot->word, OS_SEQ_CST);
 	if ((word & (LP_GENERATION | LP_CLOSED)) != lp_slot_generation(fd))
 		return (int)lp_ret(-EBADF);

@@ -155,7 +155,7 @@ lapse_fd lp_slot_open(struct lp_slot *slot, int sysfd, enum lp_kind kind)
 	uint64_t word = os_load_u64(&slot->word, OS_RELAXED);
 
 	lp_assert((word & ~LP_GENERATION) == LP_CLOSED);
-	os_store_u32(&slot->sysfd, (uint32_t)sysfd, OS_RELAXED);
+	os_store_u32(&slot->sysfd, (uint32_t)sysfd, OS_RELEASE); /* for lapse_sysfd */
 	slot->kind = (uint8_t)kind;
 	slot->dry = 0;
 	os_store_u32(&slot->learnt, 0, OS_RELAXED);

@@ -105,6 +105,8 @@ static const struct litmus {
 	{"a lock that its holder takes again", "[ [ x=1.rlx | x.rlx", "0"},
 	{"await", "x=1.rlx y=1.rlx | y! x.rlx", "0 1"},
 	{"await for nothing", "x! y=1.rlx | y.rlx", "0"},
+	/* What one who waits in vain would touch matters to the others. */
+	{"await, too late", "x=1.rlx x=0.rlx | x! y.rlx", "0 -"},
 };
 
 /* Under X_SC the orders count for nothing: what differs from the above. */
