@@ -4,4 +4,4 @@
 # test: explore/random_programs
 # argument: x=1.rlx x=0.rlx | x! y.rlx
 # file: explore/engine/search.c
-s|if (t->life != X_STARTED \|\| t->op == NULL)|if (t->life != X_ENDED \|\| t->op == NULL)|
+s|if (t->life == X_STARTED)$|if (t->life == X_ABSENT)|
