@@ -79,3 +79,13 @@ const struct x_scenario idle_off = {
 	.instants = {101, 200},
 	.outcome = o_outcome,
 };
+
+/* Without a deadline the limit is loaded before the clock is read: only its second load tells. */
+const struct x_scenario idle_lifted = {
+	.name = "idle_lifted",
+	.about = "idle limit alone, turned off as it passes",
+	.setup = setup,
+	.threads = {reader, turns_off},
+	.instants = {101},
+	.outcome = o_outcome,
+};
