@@ -99,13 +99,11 @@ long lp_try_readv(struct lp_op *op, struct lp_side *side, const struct iovec *io
 	return readv_nowait(op, side, iov, count);
 }
 
-long lp_try_read(struct lp_op *op, struct lp_side *side, void *buf, size_t n)
+long lp_try_read_else(struct lp_op *op, struct lp_side *side, void *buf, size_t n)
 {
 	struct lp_slot *slot = side->slot;
 	struct iovec iov = {buf, n};
 
-	if (slot->kind >= LP_SOCKET && n > 0 && !lp_slot_knows(slot, LP_KEPT))
-		return os_recvfrom(lp_sysfd(slot), buf, n, MSG_DONTWAIT, NULL, NULL);
 	if (slot->kind == LP_FILE)
 		return os_read(lp_sysfd(slot), buf, n);
 	return lp_try_readv(op, side, &iov, 1);
@@ -171,13 +169,11 @@ long lp_try_writev(struct lp_op *op, struct lp_side *side, const struct iovec *i
 	return writev_polled(slot, iov, count);
 }
 
-long lp_try_write(struct lp_op *op, struct lp_side *side, const void *buf, size_t n)
+long lp_try_write_else(struct lp_op *op, struct lp_side *side, const void *buf, size_t n)
 {
 	struct lp_slot *slot = side->slot;
 	struct iovec iov = {(void *)(uintptr_t)buf, n};
 
-	if (slot->kind >= LP_SOCKET)
-		return os_sendto(lp_sysfd(slot), buf, n, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
 	if (slot->kind == LP_FILE)
 		return os_write(lp_sysfd(slot), buf, n);
 	return lp_try_writev(op, side, &iov, 1);

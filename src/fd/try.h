@@ -8,12 +8,34 @@
 
 /* Bytes, 0 at the end of file, or -errno; -EAGAIN: wait for POLLIN. Kept bytes come first. The
  * side holds the read turn. */
-long lp_try_read(struct lp_op *op, struct lp_side *side, void *buf, size_t n);
+OS_INLINE long lp_try_read(struct lp_op *op, struct lp_side *side, void *buf, size_t n);
 long lp_try_readv(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count);
 
 /* Bytes, or -errno; -EAGAIN: wait for POLLOUT. No SIGPIPE. The side holds the write turn. */
-long lp_try_write(struct lp_op *op, struct lp_side *side, const void *buf, size_t n);
+OS_INLINE long lp_try_write(struct lp_op *op, struct lp_side *side, const void *buf, size_t n);
 long lp_try_writev(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count);
+
+/* What is left once sockets are dealt with where they are read and written. */
+long lp_try_read_else(struct lp_op *op, struct lp_side *side, void *buf, size_t n);
+long lp_try_write_else(struct lp_op *op, struct lp_side *side, const void *buf, size_t n);
+
+OS_INLINE long lp_try_read(struct lp_op *op, struct lp_side *side, void *buf, size_t n)
+{
+	struct lp_slot *slot = side->slot;
+
+	if (slot->kind >= LP_SOCKET && n > 0 && !lp_slot_knows(slot, LP_KEPT))
+		return os_recvfrom(lp_sysfd(slot), buf, n, MSG_DONTWAIT, NULL, NULL);
+	return lp_try_read_else(op, side, buf, n);
+}
+
+OS_INLINE long lp_try_write(struct lp_op *op, struct lp_side *side, const void *buf, size_t n)
+{
+	struct lp_slot *slot = side->slot;
+
+	if (slot->kind >= LP_SOCKET)
+		return os_sendto(lp_sysfd(slot), buf, n, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+	return lp_try_write_else(op, side, buf, n);
+}
 
 /* The kept bytes alone: -EAGAIN if there are none (any more). */
 long lp_kept_readv(struct lp_slot *slot, const struct iovec *iov, int count);

@@ -22,7 +22,8 @@ struct shared {
 enum { CHUNK_COUNT = 4096, SLOT_BITS = 24, PER_CHUNK = (1 << SLOT_BITS) / CHUNK_COUNT };
 
 static os_ptr chunks[CHUNK_COUNT]; /* struct shared *, each stored once with release */
-static struct lp_lock lock;        /* guards what follows */
+os_u32 lp_scope_none = {1};
+static struct lp_lock lock; /* guards what follows */
 static struct shared *free_list;
 static uint32_t used; /* slots that were ever given out */
 
@@ -104,6 +105,8 @@ static void enter(lapse_scope *scope, lapse_time deadline, int shield)
 {
 	struct os_self *self = os_self();
 
+	if (os_load_u32(&lp_scope_none, OS_RELAXED) != 0)
+		os_store_u32(&lp_scope_none, 0, OS_RELAXED);
 	*scope = (lapse_scope){
 		.outer_ = self->scope,
 		.deadline_ = deadline,

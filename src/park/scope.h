@@ -10,9 +10,15 @@
  * a deadline asks for it. The scope that the verdict comes from remembers it. */
 int lp_scope_look(lapse_time *now, lapse_time *earliest);
 
+/* 1 until a thread first enters a scope, then 0 for good: so that whoever uses none need not look at
+ * its thread's own memory in each call. Stored relaxed, by a thread before it needs to see it. Not
+ * zero at first, so as to lie in the page of lp_fork_word, which each call looks at anyway. */
+extern os_u32 lp_scope_none;
+
 OS_INLINE bool lp_scope_any(void)
 {
-	return os_self()->scope != NULL;
+	return os_unlikely(os_load_u32(&lp_scope_none, OS_RELAXED) == 0) &&
+	       os_self()->scope != NULL;
 }
 
 /* No instant that the clock shows. */
