@@ -92,6 +92,8 @@ uint32_t x_steps_before(int thread);
 int64_t x_time(void);            /* as it is, without a step; for enabled() and the oracle */
 extern const char x_clock_key[]; /* the clock's object is x_object_at(x_clock_key, ...) */
 x_object x_clock(void);
+/* How many steps of that thread came before the clock showed this instant, in every order. */
+uint32_t x_steps_before_instant(int64_t when, int thread);
 int64_t x_time_seen(void); /* the time that the caller's last step comes after, at least */
 
 /* ---- State that each run starts from ---- */

@@ -23,6 +23,7 @@ static struct x_report *report;
 static void (*each_run[HOOKS])(void);
 static void (*at_rest[HOOKS])(bool);
 static struct x_op tick;
+static struct x_clock tick_clocks[6]; /* of the clock, with each of its steps */
 
 static void add_hook(void (**hooks)(void), void (*fn)(void))
 {
@@ -156,6 +157,14 @@ int64_t x_time(void)
 	return x_run.running ? instant(x_run.ticks) : 1;
 }
 
+uint32_t x_steps_before_instant(int64_t when, int thread)
+{
+	for (int i = 0; i < x_run.ticks; i++)
+		if (x_run.scenario->instants[i] >= when)
+			return (uint32_t)tick_clocks[i].of[thread];
+	return UINT32_MAX;
+}
+
 int64_t x_time_seen(void)
 {
 	return x_run.running ? instant(x_run.threads[x_run.current].clock.of[x_run.count]) : 1;
@@ -235,7 +244,7 @@ static void take_tick(void)
 	tick.writes = x_only(tick.object);
 	tick.values[0] = (uint64_t)instant(x_run.ticks + 1);
 	take(x_run.count, &tick);
-	x_run.ticks++;
+	tick_clocks[x_run.ticks++] = x_run.threads[x_run.count].clock;
 }
 
 /* What those who wait in vain would touch is shared too, though no step of theirs was taken. */

@@ -96,6 +96,7 @@ struct k_record {
 	enum k_did did;
 	int thread;      /* -1: in setup */
 	uint32_t step;   /* of the engine's */
+	uint32_t own;    /* the steps of its thread so far */
 	int number;      /* the descriptor's number; -1: none was to be had */
 	int description; /* which never comes again in a run; -1: the number named nothing */
 	bool last;

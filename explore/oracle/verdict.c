@@ -224,6 +224,47 @@ static bool governed(const struct o_call *c)
 	       (c->side_count > 0 && c->sides[0].handle >= 0 && c->sides[0].dirs != 0);
 }
 
+/* The deadline that was in force from beginning to end, alone; LAPSE_NEVER: none, or it is not sure. */
+static int64_t lasting_deadline(const struct o_call *c, struct o_dial d)
+{
+	int64_t value = LAPSE_NEVER;
+	int count = 0;
+
+	for (int i = 0; o_untouched(&d, &c->span) && i < o_all.change_count; i++) {
+		const struct o_change *x = &o_all.changes[i];
+
+		if (o_may_precede(&x->span, &c->span) && o_counts(x, &d, &c->span)) {
+			value = x->value;
+			count++;
+		}
+	}
+	return count == 1 ? value : LAPSE_NEVER;
+}
+
+/* After each piece it looks: one may move as the deadline passes, the next one does not. Those are
+ * counted that no order has before that instant. */
+static void judge_pieces(const struct o_call *c)
+{
+	const struct o_side *s = &c->sides[0];
+	const struct k_record *r;
+	uint32_t before;
+	int late = 0;
+
+	if (!c->stream || s->handle < 0 || !c->span.in_run)
+		return;
+	before = x_steps_before_instant(
+		lasting_deadline(c, (struct o_dial){O_SET, s->handle, -1, s->dirs}),
+		c->span.thread);
+	(void)k_log(&r);
+	for (size_t i = c->log_begin; i < c->log_end; i++)
+		if (r[i].thread == c->span.thread && r[i].queue >= 0 && r[i].count > 0 &&
+		    r[i].own > before)
+			late++;
+	if (late > 1)
+		x_broken("7 whole operation", "%s moved %d pieces after its deadline", c->name,
+		         late);
+}
+
 void o_judge(const struct o_call *c)
 {
 	int error = c->result < 0 ? c->error : 0;
@@ -250,6 +291,7 @@ void o_judge(const struct o_call *c)
 	    o_left_untried(c, o_all.handles[c->sides[0].handle].description))
 		x_broken("6 order", "%s fails with%s, was told that it is ready and did not try",
 		         c->name, o_error_name(c->error));
+	judge_pieces(c);
 	for (int i = 0; i < c->side_count && !c->many; i++)
 		if (c->sides[i].handle >= 0)
 			judge_held(c, i, c->count > 0 ? 0 : error);

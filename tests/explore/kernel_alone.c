@@ -61,6 +61,17 @@ int x_self(void)
 	return 0;
 }
 
+bool x_running(void)
+{
+	return false;
+}
+
+uint32_t x_steps_before(int thread)
+{
+	(void)thread;
+	return 0;
+}
+
 uint32_t x_now_step(void)
 {
 	return 0;
