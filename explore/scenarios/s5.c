@@ -5,7 +5,7 @@
  * close.
  * To catch: 5 (the second look leaves closed out), 12, 13, 26 (close(2) before the last has left), 28
  * (only readers woken: s5_writer), 29, 30 (a queued waiter is dropped), 31 (closed not looked at after
- * the turn was won). s5 has three threads and is the largest: not for each commit. */
+ * the turn was won). s5_queued and s5_three have three threads: tens of millions of runs. */
 #include "engine/engine.h"
 #include "kernel/kernel.h"
 #include "oracle/oracle.h"

@@ -3,7 +3,7 @@
  * Raced: turns of two writes, each cut into pieces, against the room that comes bit by bit and the
  * deadline. Promises 5 (counts), 7 (the whole operation), 8 (bytes of a write lie together).
  * To catch: 30 (a queued waiter is dropped), 53, 55 (EINTR comes out: the faults), 56 (an error beats
- * a count). s9 has three threads: not for each commit; s9_two has the second writer drain first. */
+ * a count). s9_two has the second writer drain first. */
 #include "engine/engine.h"
 #include "kernel/kernel.h"
 #include "oracle/oracle.h"
@@ -73,7 +73,6 @@ const struct x_scenario s9_two = {
 
 const struct x_scenario s9_three = {
 	.name = "s9_three",
-	.large = true,
 	.about = "two writers; drip reader; deadline midway",
 	.setup = setup,
 	.threads = {writer, writes_one, drip},
