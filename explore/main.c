@@ -214,7 +214,10 @@ static struct job jobs[JOBS];
 static struct result results[JOBS];
 static int job_count;
 
-static void add_job(const struct x_scenario *s, enum x_memory memory, const char *program)
+enum { LARGE_PREEMPTIONS = 2 };
+
+static void add_job(const struct x_scenario *s, enum x_memory memory, bool by_name,
+                    const char *program)
 {
 	struct job *job = &jobs[job_count];
 
@@ -227,27 +230,22 @@ static void add_job(const struct x_scenario *s, enum x_memory memory, const char
 	                    .scenarios = asked.scenarios,
 	                    .svg = asked.svg};
 	job->options.memory = memory;
+	if (s->large && !by_name && asked.options.mode == X_COMPLETE) {
+		job->options.mode = X_BOUNDED;
+		job->options.preemptions = LARGE_PREEMPTIONS;
+		job->bound_wanted = true;
+	}
 }
-
-enum { LARGE_PREEMPTIONS = 2 };
 
 static void add(const struct x_scenario *s, bool by_name, const char *program)
 {
-	int first = job_count;
-
 	if (asked.list) {
 		(void)printf("%-20s %s\n", s->name, s->about);
 		return;
 	}
-	add_job(s, asked.options.memory, program);
+	add_job(s, asked.options.memory, by_name, program);
 	if (asked.both_memories)
-		add_job(s, X_SC, program);
-	for (int i = first; i < job_count && s->large && !by_name; i++)
-		if (jobs[i].options.mode == X_COMPLETE) {
-			jobs[i].options.mode = X_BOUNDED;
-			jobs[i].options.preemptions = LARGE_PREEMPTIONS;
-			jobs[i].bound_wanted = true;
-		}
+		add_job(s, X_SC, by_name, program);
 }
 
 /* Whether there was one. */

@@ -103,8 +103,6 @@ int64_t x_time_seen(void); /* the time that the caller's last step comes after, 
 void x_keep(void *start, size_t size);
 /* The same for the static memory of the shared object whose path contains this. */
 void x_keep_library(const char *name);
-/* Called before each run, after memory was put back: for what cannot lie in kept memory. */
-void x_each_run(void (*fn)(void));
 
 /* ---- Failing ---- */
 
@@ -193,7 +191,6 @@ size_t x_trace(const struct x_event **events);
 /* Words of the part above for people, between steps ("read -> -1 ETIME"). Costs nothing unless a run
  * is being shown. */
 __attribute__((format(printf, 1, 2))) void x_say(const char *format, ...);
-bool x_showing(void);
 void x_object_name(x_object o, char *buf, size_t size);
 
 #endif

@@ -20,32 +20,21 @@ static void *main_stack;  /* while a thread runs */
 static jmp_buf main_exit; /* out of whatever the main stack is in */
 static enum x_end ending;
 static struct x_report *report;
-static void (*each_run[HOOKS])(void);
 static void (*at_rest[HOOKS])(bool);
 static struct x_op tick;
 static struct x_clock tick_clocks[6]; /* of the clock, with each of its steps */
 
-static void add_hook(void (**hooks)(void), void (*fn)(void))
+void x_at_rest(void (*fn)(bool))
 {
 	for (int i = 0; i < HOOKS; i++) {
-		if (hooks[i] == fn)
+		if (at_rest[i] == fn)
 			return;
-		if (hooks[i] == NULL) {
-			hooks[i] = fn;
+		if (at_rest[i] == NULL) {
+			at_rest[i] = fn;
 			return;
 		}
 	}
 	x_unfit("more than %d hooks", HOOKS);
-}
-
-void x_each_run(void (*fn)(void))
-{
-	add_hook(each_run, fn);
-}
-
-void x_at_rest(void (*fn)(bool))
-{
-	add_hook((void (**)(void))at_rest, (void (*)(void))fn);
 }
 
 /* ---- The ends ---- */
@@ -63,10 +52,19 @@ void x_run_leave(enum x_end end)
 	}
 }
 
-static void fail(const char *promise, const char *format, va_list args)
+/* Outside of runs there is nobody to report to. */
+__attribute__((noreturn)) static void fail(enum x_end end, const char *promise, const char *format,
+                                           va_list args)
 {
+	if (report == NULL) {
+		(void)fprintf(stderr, "%s: ", promise);
+		(void)vfprintf(stderr, format, args);
+		(void)fprintf(stderr, " (in no run)\n");
+		abort();
+	}
 	(void)snprintf(report->promise, sizeof report->promise, "%s", promise);
 	(void)vsnprintf(report->message, sizeof report->message, format, args);
+	x_run_leave(end);
 }
 
 void x_broken(const char *promise, const char *format, ...)
@@ -74,15 +72,7 @@ void x_broken(const char *promise, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	if (report == NULL) {
-		(void)fprintf(stderr, "%s: ", promise);
-		(void)vfprintf(stderr, format, args);
-		(void)fprintf(stderr, " (in no run)\n");
-		abort();
-	}
-	fail(promise, format, args);
-	va_end(args);
-	x_run_leave(X_END_BROKEN);
+	fail(X_END_BROKEN, promise, format, args);
 }
 
 void x_unfit(const char *format, ...)
@@ -90,14 +80,7 @@ void x_unfit(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	if (report == NULL) {
-		(void)vfprintf(stderr, format, args);
-		(void)fprintf(stderr, " (in no run)\n");
-		abort();
-	}
-	fail("unfit", format, args);
-	va_end(args);
-	x_run_leave(X_END_UNFIT);
+	fail(X_END_UNFIT, "unfit", format, args);
 }
 
 /* ---- What others ask ---- */
@@ -434,8 +417,6 @@ static void begin(void)
 	x_plain_begin_run();
 	x_trace_begin_run();
 	x_search_begin_run();
-	for (int i = 0; i < HOOKS && each_run[i] != NULL; i++)
-		each_run[i]();
 	tick = (struct x_op){.name = "tick", .object = x_clock(), .describe = describe_tick};
 }
 

@@ -80,11 +80,6 @@ void x_say(const char *format, ...)
 	va_end(args);
 }
 
-bool x_showing(void)
-{
-	return x_show;
-}
-
 size_t x_trace(const struct x_event **out)
 {
 	*out = events;

@@ -167,7 +167,6 @@ struct k_all {
 	uint32_t arrivals;
 	size_t log_count;
 	size_t mapped; /* bytes ever handed out */
-	long maps;     /* pieces in use */
 	void *wiped[K_WIPED];
 	uint64_t randoms;
 	int process;

@@ -109,15 +109,12 @@ struct k_record {
 /* The records of this run, setup's first. */
 size_t k_log(const struct k_record **records);
 
-/* The description that a number names now, or -1; how many numbers name it. */
+/* The description that a number names now, or -1. */
 int k_description(int number);
-int k_references(int description);
 /* The status flags (O_NONBLOCK ...) of what the number names, or -1: for "a good guest". */
 int k_flags(int number);
-/* How often a thread holds SIGPIPE back without having let go; pieces of memory mapped and not given
- * back. */
+/* How often a thread holds SIGPIPE back without having let go. */
 int k_sigpipe_holds(int thread);
-long k_maps(void);
 
 /* Byte number i of every queue has this value, so that a reader can tell what it got and a writer
  * what to send; the kernel checks nothing itself. */

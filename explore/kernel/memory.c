@@ -38,7 +38,6 @@ void *k_map(size_t size)
 	if (in_pages(size) > ARENA - k_state.mapped)
 		x_unfit("more than %d bytes mapped in a run", ARENA);
 	k_state.mapped += in_pages(size);
-	k_state.maps++;
 	return p;
 }
 
@@ -46,7 +45,6 @@ void k_unmap(void *p, size_t size)
 {
 	k_writes_memory(p, size);
 	memset(p, GONE, size);
-	k_state.maps--;
 }
 
 void *k_map_wiped_on_fork(void)
@@ -61,11 +59,6 @@ void *k_map_wiped_on_fork(void)
 	if (p != NULL)
 		x_unfit("more than %d pages that a child finds wiped", K_WIPED);
 	return NULL;
-}
-
-long k_maps(void)
-{
-	return k_state.maps;
 }
 
 /* The same numbers in each run. */

@@ -142,13 +142,6 @@ int k_description(int number)
 	return k_file_id(k_named(number));
 }
 
-int k_references(int description)
-{
-	return description < 0 || description >= k_state.file_count
-	               ? 0
-	               : k_state.files[description].names;
-}
-
 int k_flags(int number)
 {
 	const struct k_file *f = k_named(number);

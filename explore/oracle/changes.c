@@ -54,11 +54,6 @@ static int add_pair(lapse_fd ends[2], int r)
 	return r;
 }
 
-int o_pipe(lapse_fd ends[2])
-{
-	return add_pair(ends, lapse_pipe(ends));
-}
-
 int o_socketpair(lapse_fd ends[2])
 {
 	return add_pair(ends, lapse_socketpair(AF_UNIX, SOCK_STREAM, 0, ends));

@@ -248,9 +248,10 @@ struct o_change *o_change_begin(enum o_kind kind, int handle, int scope, int dir
 		.kind = kind, .handle = handle, .scope = scope, .dirs = dirs, .value = value};
 	const struct k_record *records;
 	struct o_change *c;
+	x_set tries = tries_of(&draft);
 
-	if (tries_of(&draft) != 0)
-		mark(name_of(&draft), 0, tries_of(&draft));
+	if (tries != 0)
+		mark(name_of(&draft), 0, tries);
 	if (o_all.change_count == O_CHANGES)
 		x_unfit("oracle: more than %d changes in a run", O_CHANGES);
 	c = &o_all.changes[o_all.change_count++];

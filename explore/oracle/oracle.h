@@ -36,7 +36,6 @@ void o_fair(void);
 
 /* ---- Handles ---- */
 
-int o_pipe(lapse_fd ends[2]);
 int o_socketpair(lapse_fd ends[2]); /* streams */
 lapse_fd o_adopt(int number);
 lapse_fd o_dup(lapse_fd fd);

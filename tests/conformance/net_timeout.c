@@ -158,7 +158,7 @@ static ssize_t send_to(const struct packets *p, const void *buf, size_t n)
 	while ((sent = lapse_sendto(p->fd[1], buf, n, 0, (const struct sockaddr *)&p->address[0],
 	                            p->size[0])) < 0 &&
 	       errno == ENOBUFS)
-		nanosleep(&pause, NULL);
+		nanosleep(&pause, NULL); /* no event tells of room */
 	return sent;
 }
 
