@@ -47,6 +47,7 @@ is "0 $? $(sum "$work/one")" "$(status) 0 $(sum "$work/out")" "and the other way
 
 # The answer depends on the end of the question: wc gives it when its input ends.
 mkfifo "$work/answer"
+rm "$work/listen.err" # it speaks of the listener before
 # shellcheck disable=SC2094
 "$LAPSE" listen --host 127.0.0.1 --total 60s 0 <"$work/answer" 2>"$work/listen.err" |
 	wc -c >"$work/answer" &
