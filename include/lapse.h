@@ -236,6 +236,38 @@ struct lapse_pollfd {
 };
 int lapse_poll(struct lapse_pollfd *fds, size_t count);
 
+/* ---- Any blocking call ---- */
+
+/* Run fn(arg), which blocks in system calls, within the enclosing scopes. When they end, the system
+ * call that fn is in, or comes to next, is interrupted: it fails with EINTR, and so does every one
+ * after it that waits, until fn returns. If fn then returns -1, the call fails with LAPSE_EXPIRED or
+ * ECANCELED; any other result of fn's is passed on. If fn returns -1 with EINTR because of an
+ * interruption that a deadline's move has made void, it is called again.
+ * Not interrupted is what no signal interrupts: lapse_call(3) has the table. */
+long lapse_call(long (*fn)(void *arg), void *arg);
+
+/* The same under a handle's lock and deadline: LAPSE_READ or LAPSE_WRITE, one at a time; 0: without
+ * a lock, by the earlier of both deadlines. The number is fn's until it returns. */
+long lapse_call_on(lapse_fd fd, int dir, long (*fn)(int sysfd, void *arg), void *arg);
+
+/* For what no signal ends: run fn in another thread, on a copy of the size bytes at arg, which are
+ * copied back when it ends. If time is up before, fn is let go: the call fails with LAPSE_EXPIRED or
+ * ECANCELED, and when fn ends at last, late (which may be NULL) is given the copy and the result, to
+ * dispose of what fn made. A fn that had not begun never does. EAGAIN, ENOMEM: no thread, no room. */
+long lapse_call_detached(long (*fn)(void *arg), void *arg, size_t size,
+                         void (*late)(void *arg, long result));
+
+/* waitpid(2) within the enclosing scopes; the status of a child is never lost. */
+pid_t lapse_waitpid(pid_t pid, int *status, int options);
+
+/* Which signal interrupts; SIGURG unless told otherwise. EBUSY once one was needed, EINVAL for one
+ * that cannot be caught or that the C library keeps. */
+int lapse_use_signal(int signo);
+
+/* How many threads lapse_call_detached and calls on files may keep busy at once; 64 unless told
+ * otherwise. EINVAL below 1. Whoever finds all of them busy waits for one, within its deadline. */
+int lapse_use_threads(int most);
+
 /* ---- Scopes: a deadline and a cancel switch for everything inside ---- */
 
 /* Lives in the caller's frame from enter to leave; its fields are the library's. Scopes nest within

@@ -148,9 +148,8 @@ off_t lapse_seek(lapse_fd fd, off_t offset, int whence)
 
 /* ---- Locks ---- */
 
-/* There is no event for "the lock is free", and a system call that waits for it would not hear of a
- * deadline that moves, a cancel or a close: it is asked for again, after longer and longer pauses. */
-static int wait_for_lock(lapse_fd fd, const char *name, lp_try_fn *try, void *arg)
+/* Asked for without waiting first, which is the usual case; then in a call that waits. */
+static int take_lock(lapse_fd fd, const char *name, struct os_call now, struct os_call wait)
 {
 	struct lp_side side;
 	struct lp_op op;
@@ -160,13 +159,12 @@ static int wait_for_lock(lapse_fd fd, const char *name, lp_try_fn *try, void *ar
 	r = lp_op_pin(&op, fd, BOTH);
 	if (r < 0)
 		return (int)lp_ret(r);
+	now.args[0] = wait.args[0] = lp_sysfd(side.slot);
 	r = lp_op_look(&op);
-	while (r == 0) {
-		r = try(&op, &side, arg);
-		if (r != -EAGAIN && r != -EINTR)
-			break;
-		r = lp_op_back_off(&op);
-	}
+	if (r == 0)
+		r = os_call_now(&now);
+	if (r == -EAGAIN || r == -EINTR)
+		r = lp_op_call(&op, wait);
 	lp_op_end(&op);
 	return (int)lp_ret(r);
 }
@@ -174,23 +172,19 @@ static int wait_for_lock(lapse_fd fd, const char *name, lp_try_fn *try, void *ar
 static long try_flock(struct lp_op *op, struct lp_side *side, void *arg)
 {
 	(void)op;
-	return os_flock(lp_sysfd(side->slot), *(int *)arg | LOCK_NB);
+	return os_flock(lp_sysfd(side->slot), *(int *)arg);
 }
 
 int lapse_flock(lapse_fd fd, int operation)
 {
 	if ((operation & LOCK_NB) != 0)
 		return (int)lp_op_run_pinned(fd, BOTH, "flock", try_flock, &operation);
-	return wait_for_lock(fd, "flock", try_flock, &operation);
-}
-
-static long try_lock(struct lp_op *op, struct lp_side *side, void *arg)
-{
-	(void)op;
-	return os_fcntl(lp_sysfd(side->slot), F_OFD_SETLK, arg);
+	return take_lock(fd, "flock", os_call_flock(-1, operation | LOCK_NB),
+	                 os_call_flock(-1, operation));
 }
 
 int lapse_lock(lapse_fd fd, struct flock *lock)
 {
-	return wait_for_lock(fd, "lock", try_lock, lock);
+	return take_lock(fd, "lock", os_call_fcntl(-1, F_OFD_SETLK, lock),
+	                 os_call_fcntl(-1, F_OFD_SETLKW, lock));
 }

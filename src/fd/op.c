@@ -2,6 +2,7 @@
  * owns no memory, makes no system call on a descriptor. */
 #include "fd/op.h"
 #include "time/time.h"
+#include "wait/interrupt.h"
 
 static bool closed(const struct lp_side *side)
 {
@@ -275,6 +276,53 @@ int lp_op_back_off(struct lp_op *op)
 	end = os_now() + op->back_off_us * LAPSE_US;
 	r = lp_sleep(p, op->earliest, lp_op_look_asleep, op, park_for, &end);
 	return r < 0 ? r : 0;
+}
+
+static long call_until(struct lp_op *op, struct os_call call, lapse_time guess, lp_look_fn *look,
+                       void *ctx)
+{
+	struct lp_interruptible way = {.call = call};
+	struct lp_parker *p;
+	int r = lp_parker_mine(&p);
+
+	if (r < 0)
+		return r;
+	lp_op_take_places(op, p);
+	r = lp_sleep(p, guess, look, ctx, lp_interrupt_park, &way);
+	return r < 0 ? r : way.result;
+}
+
+long lp_op_call(struct lp_op *op, struct os_call call)
+{
+	return call_until(op, call, op->earliest, lp_op_look_asleep, op);
+}
+
+/* How long what is ready may take to be fetched. */
+static const int64_t grace = 5 * LAPSE_MS;
+
+struct ready_call {
+	struct lp_op *op;
+	lapse_time end;
+};
+
+static int look_for_ready(void *ctx, lapse_time *earliest)
+{
+	struct ready_call *c = ctx;
+	int r = lp_op_look_asleep(c->op, earliest);
+
+	if (r != -LAPSE_EXPIRED)
+		return r;
+	if (c->end == LP_UNREAD)
+		c->end = c->op->now + grace;
+	*earliest = c->end;
+	return c->op->now < c->end ? 0 : r;
+}
+
+long lp_op_call_ready(struct lp_op *op, struct os_call call)
+{
+	struct ready_call c = {op, LP_UNREAD};
+
+	return call_until(op, call, op->earliest, look_for_ready, &c);
 }
 
 int lp_op_progress(struct lp_op *op)

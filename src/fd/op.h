@@ -75,6 +75,14 @@ int lp_op_wait(struct lp_op *op, struct lp_side *side, short events);
 /* The same where no event tells: wait a little, longer each time. */
 int lp_op_back_off(struct lp_op *op);
 
+/* Make a system call that waits, without a turn in vain: until it has a result, or a cause holds. The
+ * result or -errno. */
+long lp_op_call(struct lp_op *op, struct os_call call);
+
+/* The same for what a poll has just called ready: what came in time is fetched even if the deadline
+ * has passed by now, unless another was faster. */
+long lp_op_call_ready(struct lp_op *op, struct os_call call);
+
 /* Some bytes moved: idle limits count from here, and it has not waited in vain. Looks. */
 int lp_op_progress(struct lp_op *op);
 

@@ -4,10 +4,9 @@
  * O_NONBLOCK is not relied on: it belongs to the description, which others may share and change. */
 #include "fd/try.h"
 
-/* Terminals, FIFOs, inotify and their like have no form that does not wait. The poll that has just
- * said "ready" is all there is: another reader or writer of the same description may be faster, and
- * the call then waits, outside the reach of deadlines and close. This is the one place that does
- * so. */
+/* Terminals, FIFOs, inotify and their like have no form that does not wait. What poll has just called
+ * ready is called; another reader or writer of the same description may be faster, and the call then
+ * waits, until a cause breaks it off. */
 static bool must_poll_first(struct lp_op *op, const struct lp_side *side)
 {
 	return !lp_op_take_ready(op, side);
@@ -81,7 +80,7 @@ static long readv_nowait(struct lp_op *op, struct lp_side *side, const struct io
 	}
 	if (must_poll_first(op, side))
 		return -EAGAIN;
-	return os_readv(lp_sysfd(slot), iov, count);
+	return lp_op_call_ready(op, os_call_readv(lp_sysfd(slot), iov, count));
 }
 
 long lp_try_readv(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count)
@@ -131,20 +130,24 @@ static long pwritev2_quiet(struct lp_slot *slot, const struct iovec *iov, int co
 	return r;
 }
 
-/* How much a write may hold that was polled first: a pipe says POLLOUT for one free page, a
- * terminal for less. */
-enum { POLLED_PIPE = 4096, POLLED_OTHER = 256 };
-
-static long writev_polled(struct lp_slot *slot, const struct iovec *iov, int count)
+/* The same of a call that may wait. */
+static long writev_polled(struct lp_op *op, struct lp_slot *slot, const struct iovec *iov,
+                          int count)
 {
-	size_t most = slot->kind == LP_PIPE ? POLLED_PIPE : POLLED_OTHER;
-	struct iovec first = *iov;
+	struct os_sigpipe held;
+	long r;
 
-	while (first.iov_len == 0 && --count > 0)
-		first = *++iov;
-	if (first.iov_len > most)
-		first.iov_len = most;
-	return pwritev2_quiet(slot, &first, 1, 0);
+	if (!lp_slot_knows(slot, LP_NO_NOSIGNAL)) {
+		r = lp_op_call_ready(op, os_call_pwritev2(lp_sysfd(slot), iov, count, RWF_NOSIGNAL));
+		if (r != -EOPNOTSUPP)
+			return r;
+	}
+	os_sigpipe_hold(&held);
+	r = lp_op_call_ready(op, os_call_pwritev2(lp_sysfd(slot), iov, count, 0));
+	os_sigpipe_drop(&held);
+	if (r != -EOPNOTSUPP)
+		lp_slot_learn(slot, LP_NO_NOSIGNAL);
+	return r;
 }
 
 long lp_try_writev(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count)
@@ -166,7 +169,7 @@ long lp_try_writev(struct lp_op *op, struct lp_side *side, const struct iovec *i
 	}
 	if (must_poll_first(op, side))
 		return -EAGAIN;
-	return writev_polled(slot, iov, count);
+	return writev_polled(op, slot, iov, count);
 }
 
 long lp_try_write_else(struct lp_op *op, struct lp_side *side, const void *buf, size_t n)

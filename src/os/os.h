@@ -98,9 +98,18 @@ int os_clock(clockid_t clock, lapse_time *now);
 /* What the library keeps for each thread. Zero at birth. */
 struct os_self {
 	struct lp_parker *parker;  /* owned by park/parker.c */
+	struct lp_parker *aside;   /* likewise: the first that was put aside, or NULL */
 	struct lapse_scope *scope; /* the innermost; owned by park/scope.c */
+	struct lp_open_call
+		*call;  /* the innermost; owned by wait/interrupt.c, as is what follows */
+	uint32_t calls; /* since it was last asked whether interrupts are blocked */
+	bool blocks;    /* they were */
 };
 OS_INLINE struct os_self *os_self(void);
+
+/* A thread of the library's own: it runs fn(arg) with every signal blocked, the kernel delays its
+ * timed sleeps by as little as it can, and nobody joins it. 0 or -errno (EAGAIN, ENOMEM). */
+int os_thread_start(void (*fn)(void *), void *arg);
 
 /* Have fn(arg) called when the calling thread ends. 0 or -errno. One fn for the library's life. */
 int os_at_thread_exit(void (*fn)(void *), void *arg);
@@ -108,11 +117,66 @@ int os_thread_id(void);
 /* By how many ns the kernel may delay the calling thread's timed sleeps. */
 int64_t os_timer_slack(void);
 
+/* Run fn(arg). If the thread ends in it (pthread_exit, cancellation), exits(arg) is called first. */
+long os_guarded(long (*fn)(void *), void (*exits)(void *), void *arg);
+
 /* Sleep while *a == v, until the instant (LAPSE_NEVER: no limit) or a wake. 0, -EAGAIN (*a != v),
  * -ETIMEDOUT, -EINTR; any of them may be spurious. */
 OS_INLINE int os_futex_wait(os_u32 *a, uint32_t v, lapse_time until);
 /* Wake one sleeper. The address is only named, never read: it need no longer be what it was. */
 OS_INLINE void os_futex_wake(os_u32 *a);
+
+/* ---- Breaking a blocking system call off ----
+ * By a signal to the very thread, whose handler is in place from os_interrupt_start on. It calls
+ * `look` there, in the thread that was meant, wherever that thread stands; nothing else of the
+ * library's may be assumed to be whole at that moment. look says what to do: */
+enum os_break {
+	OS_GO_ON,       /* nothing; a system call that was cut short begins again if it can */
+	OS_BREAK_OURS,  /* break off what os_call_while does */
+	OS_BREAK_WHOLE, /* the same, and any system call that waits and allows it */
+};
+
+/* Once before the first of the others; again, if somebody may have taken the signal away. 0 or
+ * -errno. */
+int os_interrupt_start(enum os_break (*look)(void));
+
+/* Which signal, before it has been started. 0, -EBUSY, -EINVAL. */
+int os_interrupt_signal(int signo);
+
+/* Have look called in that thread, soon. -EAGAIN: not now. */
+int os_interrupt(int thread);
+
+/* Let interrupts through to the calling thread: whether they were blocked, which os_interrupt_block
+ * makes them again. */
+bool os_interrupt_admit(void);
+void os_interrupt_block(void);
+
+/* Take what was sent to the calling thread before and has not reached it: afterwards nothing of it is
+ * left. Whether there was something. */
+bool os_interrupt_drain(void);
+
+/* A system call that may wait, to be made later. */
+struct os_call {
+	long nr;
+	long args[6];
+};
+OS_INLINE struct os_call os_call_readv(int fd, const struct iovec *iov, int count);
+OS_INLINE struct os_call os_call_pwritev2(int fd, const struct iovec *iov, int count, int flags);
+OS_INLINE struct os_call os_call_accept4(int fd, struct sockaddr *from, socklen_t *from_size,
+                                         int flags);
+OS_INLINE struct os_call os_call_connect(int fd, const struct sockaddr *to, socklen_t to_size);
+OS_INLINE struct os_call os_call_openat(int dirfd, const char *path, int flags, mode_t mode);
+OS_INLINE struct os_call os_call_flock(int fd, int operation);
+OS_INLINE struct os_call os_call_fcntl(int fd, int command, void *arg);
+OS_INLINE struct os_call os_call_waitpid(pid_t pid, int *status, int options);
+
+/* Make it now. */
+OS_INLINE long os_call_now(const struct os_call *call);
+
+/* Make the call if *word == expected. From the look at the word on, until the call has begun to wait,
+ * and while it waits, an interrupt breaks it off: -EINTR, as when the word was otherwise. What has
+ * been done by then is a result, never -EINTR. */
+long os_call_while(const os_u32 *word, uint32_t expected, const struct os_call *call);
 
 /* ---- Memory ---- */
 

@@ -5,10 +5,11 @@
 
 static os_u32 never_started = {LP_FORK_SETTLED};
 os_ptr lp_fork_word = {&never_started};
+os_u32 lp_fork_count;
 
 /* Guards the list below. Nobody holds it while making a child settle. */
 static struct lp_lock lock;
-static os_ptr parts[4]; /* void (*)(void), filled from the front, never emptied */
+static os_ptr parts[8]; /* void (*)(void), filled from the front, never emptied */
 
 static int make_page(void)
 {
@@ -46,6 +47,7 @@ int lp_fork_start(void (*fn)(void))
 static void settle_all(void)
 {
 	os_store_u32(&lock.word, 0, OS_RELAXED);
+	(void)os_add_u32(&lp_fork_count, 1);
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		void (*fn)(void) = (void (*)(void))os_load_ptr(&parts[i], OS_ACQUIRE);
 

@@ -18,6 +18,9 @@ int lp_fork_start(void (*fn)(void));
 
 void lp_fork_settle(void);
 
+/* How many forks lie behind this process. Relaxed: a child's first call adds one before it goes on. */
+extern os_u32 lp_fork_count;
+
 /* At every door from the outside: two loads. */
 OS_INLINE void lp_fork_check(void)
 {

@@ -24,20 +24,25 @@ static struct lp_parker *free_list;
 static os_ptr chunks; /* struct chunk *: the newest; stored with release, read by lp_parker_each */
 static size_t used;   /* lines of the newest chunk that were ever given out */
 
-/* A child has one thread, whose parker is still its own but for the eventfd, which the parent would
+os_ptr lp_watcher;
+
+/* A child has one thread, whose parkers are still its own but for the eventfds, which the parent would
  * get to hear; the others' owners are not here. The numbers are let go, not closed: the child may
  * have closed them itself and have something else there. */
 static void forget_parents(void)
 {
-	struct lp_parker *mine = os_self()->parker;
+	struct os_self *self = os_self();
+	struct lp_parker *one = self->aside != NULL ? self->aside : self->parker;
+	uint32_t before = one == NULL ? 0 : os_load_u32(&one->thread, OS_RELAXED);
 
 	os_store_u32(&lock.word, 0, OS_RELAXED);
 	free_list = NULL;
+	os_store_ptr(&lp_watcher, NULL, OS_RELAXED);
 	for (struct lp_parker *p = lp_parker_each(NULL); p != NULL; p = lp_parker_each(p)) {
 		p->event = -1;
 		os_store_i64(&p->armed, LP_NOBODY, OS_RELAXED);
 		os_store_u32(&p->state, LP_AWAKE, OS_RELAXED);
-		if (p == mine) {
+		if (before != 0 && os_load_u32(&p->thread, OS_RELAXED) == before) {
 			os_store_u32(&p->thread, (uint32_t)os_thread_id(), OS_RELAXED);
 			continue;
 		}
@@ -87,18 +92,46 @@ static struct lp_parker *take_new(void)
 	return p;
 }
 
-static void give_back(void *arg)
+static void put(struct lp_parker *p)
 {
-	struct lp_parker *p = arg;
-
 	lp_fork_check();
-	os_self()->parker =
-		NULL; /* a call in a later destructor takes another, and comes back here */
 	os_store_u32(&p->thread, 0, OS_RELAXED);
 	lp_lock(&lock);
 	p->next_free = free_list;
 	free_list = p;
 	lp_unlock(&lock);
+}
+
+/* As the thread ends. A call in a later destructor takes another, and comes back here. */
+static void give_back(void *arg)
+{
+	os_self()->parker = NULL;
+	put(arg);
+}
+
+struct lp_parker *lp_parker_aside(void)
+{
+	struct os_self *self = os_self();
+	struct lp_parker *p = self->parker;
+
+	self->parker = NULL;
+	if (self->aside == NULL)
+		self->aside = p;
+	return p;
+}
+
+void lp_parker_back(struct lp_parker *p)
+{
+	struct os_self *self = os_self();
+	struct lp_parker *other = self->parker;
+
+	self->parker = p;
+	if (self->aside == p)
+		self->aside = NULL;
+	if (os_unlikely(other != NULL)) {
+		(void)os_at_thread_exit(give_back, p); /* it has its place there already */
+		put(other);
+	}
 }
 
 int lp_parker_mine(struct lp_parker **out)
@@ -149,6 +182,23 @@ void lp_parker_note(struct lp_parker *p, const char *what, uint64_t on)
 	os_store_i64(&p->since, os_now_coarse(), OS_RELAXED);
 }
 
+/* The watcher sends again if that did not do. Nothing of the parker is looked at after SENT. */
+static void interrupt(struct lp_parker *p)
+{
+	struct lp_parker *watcher;
+	uint32_t seen = LP_NOTIFIED;
+	bool done;
+
+	(void)os_interrupt((int)os_load_u32(&p->thread, OS_RELAXED));
+	done = os_cas_u32(&p->state, &seen, LP_SENT); /* C1 */
+	lp_assert(done);
+	(void)done;
+	os_futex_wake(&p->state);
+	watcher = os_load_ptr(&lp_watcher, OS_SEQ_CST); /* C2 */
+	if (watcher != NULL && watcher != os_self()->parker)
+		lp_nudge(watcher, LP_NOBODY); /* C3 */
+}
+
 void lp_unpark(struct lp_parker *p)
 {
 	const uint64_t one = 1;
@@ -159,6 +209,10 @@ void lp_unpark(struct lp_parker *p)
 		break;
 	case LP_ASLEEP_POLL:
 		(void)os_write(p->event, &one, sizeof one); /* EAGAIN: it is full of them already */
+		break;
+	case LP_ASLEEP_CALL:
+	case LP_SENT:
+		interrupt(p);
 		break;
 	default: /* it will look */
 		break;
@@ -179,6 +233,18 @@ bool lp_park_begin(struct lp_parker *p, enum lp_parker_state way)
 void lp_park_end(struct lp_parker *p)
 {
 	(void)os_swap_u32(&p->state, LP_AWAKE);
+}
+
+bool lp_park_end_call(struct lp_parker *p)
+{
+	uint32_t seen = LP_ASLEEP_CALL;
+
+	while (!os_cas_u32(&p->state, &seen, LP_AWAKE))
+		if (seen == LP_NOTIFIED) {
+			(void)os_futex_wait(&p->state, LP_NOTIFIED, LAPSE_NEVER);
+			seen = LP_SENT;
+		}
+	return seen == LP_SENT;
 }
 
 int lp_park_futex(struct lp_parker *p, lapse_time until, void *way)

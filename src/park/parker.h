@@ -41,13 +41,19 @@ enum lp_parker_state {
 	LP_NOTIFIED,
 	LP_ASLEEP_FUTEX, /* in a futex on `state` */
 	LP_ASLEEP_POLL,  /* in ppoll, with `event` among what it watches */
+	LP_ASLEEP_CALL,  /* in a system call of another kind, which a signal breaks off */
+	LP_SENT,         /* the same, and the signal has been sent */
 };
+
+/* Whose swap finds LP_ASLEEP_CALL or LP_SENT is the only one to send: until it has stored LP_SENT in
+ * place of its own LP_NOTIFIED the sleeper does not get up, so the signal is for that very call and
+ * none comes after it. This is the one place where a sleeper waits for its waker. */
 
 struct lp_parker {
 	/* Written by the owner alone, seq_cst at S2, relaxed at S5; read by anyone at C3, seq_cst. */
 	os_i64 armed;
 	/* Changed by swaps and compare-and-swaps only: the owner's to fall asleep and wake up, anyone's
-	 * to NOTIFIED. */
+	 * to NOTIFIED, a sender's from there to SENT. */
 	os_u32 state;
 	/* An eventfd, or -1. Written by the owner while awake; read by those whose swap found
 	 * LP_ASLEEP_POLL, which the owner's compare-and-swap published after it. */
@@ -61,14 +67,35 @@ struct lp_parker {
 	os_i64 since;
 	os_u32 thread; /* 0: free */
 
+	/* When the watcher of calls (wait/interrupt.c) sends again, and the pause after that; its own. */
+	int64_t again;
+	int64_t again_pause;
+
 	struct lp_parker *next_free; /* under the free list's lock */
 };
+
+/* Who alarms those that are LP_ASLEEP_CALL: the parker of that thread, or NULL. A place: stored by it
+ * at S1, seq_cst; read at C2. */
+extern os_ptr lp_watcher;
 
 /* The calling thread's parker, made at first need. 0 or -errno (ENOMEM, EAGAIN). */
 int lp_parker_mine(struct lp_parker **p);
 
 /* The same, able to sleep in ppoll. 0 or -errno (also EMFILE, ENFILE). */
 int lp_parker_pollable(struct lp_parker **p);
+
+/* While a thread runs foreign code in a call its parker is taken: put it aside, so that what is
+ * called there finds another, and take it back. */
+struct lp_parker *lp_parker_aside(void);
+void lp_parker_back(struct lp_parker *p);
+
+/* The one that is the thread's for life, of those it has: for places that outlast a call. */
+OS_INLINE struct lp_parker *lp_parker_lasting(struct lp_parker *mine)
+{
+	struct lp_parker *aside = os_self()->aside;
+
+	return aside != NULL ? aside : mine;
+}
 
 /* For lapse_dump: what the caller is about to sleep for, and on which handle. */
 void lp_parker_note(struct lp_parker *p, const char *what, uint64_t on);
@@ -101,6 +128,8 @@ int lp_park_futex(struct lp_parker *p, lapse_time until, void *way);
 /* For other ways: begin is false if there was a notification; end takes one that came meanwhile. */
 bool lp_park_begin(struct lp_parker *p, enum lp_parker_state way);
 void lp_park_end(struct lp_parker *p);
+/* After LP_ASLEEP_CALL: waits for who is about to send. Was a signal sent, this time? */
+bool lp_park_end_call(struct lp_parker *p);
 
 /* For lapse_dump: every parker that was ever made, in no order; NULL after the last. */
 struct lp_parker *lp_parker_each(struct lp_parker *last);

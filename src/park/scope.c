@@ -155,7 +155,7 @@ lapse_scope_id lapse_scope_share(lapse_scope *scope)
 		errno = ENOMEM;
 		return 0;
 	}
-	os_store_ptr(&s->place, p, OS_SEQ_CST); /* S1 */
+	os_store_ptr(&s->place, lp_parker_lasting(p), OS_SEQ_CST); /* S1 */
 	os_owned_reset(&s->canceled, s->id, 0);
 	os_owned_reset(&s->deadline, s->id, scope->deadline_);
 	scope->shared_ = s;
@@ -180,6 +180,22 @@ int lapse_scope_cancel(lapse_scope_id id)
 		return (int)lp_ret(-ESRCH);
 	lp_nudge(os_load_ptr(&s->place, OS_SEQ_CST), LP_NOBODY); /* C2, C3 */
 	return 0;
+}
+
+lapse_time lp_scope_guess(void)
+{
+	lapse_time guess = LAPSE_NEVER;
+
+	for (lapse_scope *scope = os_self()->scope; scope != NULL; scope = scope->outer_) {
+		struct shared *s = scope->shared_;
+		lapse_time deadline = s != NULL ? os_owned_get(&s->deadline) : scope->deadline_;
+
+		if (deadline < guess)
+			guess = deadline;
+		if (scope->shield_)
+			break;
+	}
+	return guess;
 }
 
 static bool passed(lapse_scope *scope, lapse_time *now, lapse_time *earliest)

@@ -49,6 +49,58 @@ int os_at_thread_exit(void (*fn)(void *), void *arg)
 	return -pthread_setspecific(seen - 2, arg);
 }
 
+struct beginning {
+	void (*fn)(void *);
+	void *arg;
+	os_u32 taken; /* stored by the new thread, once it has copied the rest; futex */
+};
+
+static void *begin(void *arg)
+{
+	struct beginning *b = arg;
+	struct beginning mine = *b;
+
+	os_store_u32(&b->taken, 1, OS_RELEASE);
+	os_futex_wake(&b->taken);
+	(void)os_syscall(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0, 0, 0);
+	mine.fn(mine.arg);
+	return NULL;
+}
+
+/* A new thread has its maker's mask. Those below SIGRTMIN are the C library's: setuid waits for each
+ * thread to take its. */
+int os_thread_start(void (*fn)(void *), void *arg)
+{
+	struct beginning b = {.fn = fn, .arg = arg};
+	uint64_t all = UINT64_C(0x7fffffff) | UINT64_MAX << (SIGRTMIN - 1);
+	uint64_t mask = 0;
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int r = pthread_attr_init(&attributes);
+
+	if (r != 0)
+		return -r;
+	(void)os_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof all, 0,
+	                 0);
+	(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	r = pthread_create(&thread, &attributes, begin, &b);
+	(void)os_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof mask, 0, 0);
+	(void)pthread_attr_destroy(&attributes);
+	while (r == 0 && os_load_u32(&b.taken, OS_ACQUIRE) == 0)
+		(void)os_futex_wait(&b.taken, 0, LAPSE_NEVER);
+	return -r;
+}
+
+long os_guarded(long (*fn)(void *), void (*exits)(void *), void *arg)
+{
+	long r;
+
+	pthread_cleanup_push(exits, arg);
+	r = fn(arg);
+	pthread_cleanup_pop(0);
+	return r;
+}
+
 int os_thread_id(void)
 {
 	return (int)os_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);

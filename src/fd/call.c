@@ -1,0 +1,148 @@
+/* lapse_call and its like: foreign functions that block, and waitpid, under the causes of an
+ * operation. Owns nothing. */
+#include "fd/op.h"
+#include "wait/interrupt.h"
+
+#include <sys/wait.h>
+
+/* -1 after an interruption: the cause that holds, or held when fn was interrupted; else fn's own
+ * affair. */
+static long verdict(struct lp_op *op, const struct lp_foreign *f)
+{
+	int error = errno;
+	int r = 0;
+
+	if (f->result == -1 && (f->open.verdict != 0 || error == EINTR)) {
+		r = lp_op_look(op);
+		if (r == 0)
+			r = f->open.verdict;
+	}
+	errno = error;
+	return r < 0 ? lp_ret(r) : f->result;
+}
+
+/* An operation that has begun, or is within scopes alone. Its sides, if any, hold our place. */
+static int run(struct lp_op *op, struct lp_foreign *f, lapse_time guess)
+{
+	struct lp_parker *p;
+	int r = lp_parker_mine(&p);
+
+	if (r < 0)
+		return r;
+	lp_op_take_places(op, p);
+	f->open.look = lp_op_look_asleep;
+	f->open.look_ctx = op;
+	r = lp_sleep(p, guess, lp_op_look_asleep, op, lp_interrupt_park_foreign, f);
+	return r < 0 ? r : 0;
+}
+
+static void nothing(void *unused)
+{
+	(void)unused;
+}
+
+long lapse_call(long (*fn)(void *arg), void *arg)
+{
+	struct lp_foreign f = {.fn = fn, .arg = arg, .leave = nothing};
+	struct lp_op op;
+	int r;
+
+	if (fn == NULL)
+		return lp_ret(-EFAULT);
+	lp_fork_check();
+	if (!lp_scope_any())
+		return fn(arg); /* nothing could end it */
+	lp_op_start(&op, NULL, "call");
+	r = run(&op, &f, lp_scope_guess());
+	return r < 0 ? lp_ret(r) : verdict(&op, &f);
+}
+
+/* ---- On a handle ---- */
+
+struct on {
+	long (*fn)(int sysfd, void *arg);
+	void *arg;
+	int sysfd;
+};
+
+static long call_on(void *arg)
+{
+	const struct on *o = arg;
+
+	return o->fn(o->sysfd, o->arg);
+}
+
+/* The thread ends in fn: the handle must not wait for it for ever. */
+static void leave(void *op)
+{
+	lp_op_end(op);
+}
+
+static int begin_on(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir)
+{
+	int r;
+
+	if (dir != 0)
+		return lp_op_begin(op, side, fd, dir, "call_on");
+	lp_op_start(op, side, "call_on");
+	r = lp_op_pin(op, fd, LAPSE_READ | LAPSE_WRITE);
+	if (r < 0)
+		return r;
+	r = lp_op_look(op);
+	if (r < 0)
+		lp_op_end(op);
+	return r;
+}
+
+long lapse_call_on(lapse_fd fd, int dir, long (*fn)(int sysfd, void *arg), void *arg)
+{
+	struct on on = {.fn = fn, .arg = arg};
+	struct lp_foreign f = {.fn = call_on, .arg = &on, .leave = leave};
+	struct lp_side side;
+	struct lp_op op;
+	long r;
+
+	if (fn == NULL)
+		return lp_ret(-EFAULT);
+	if (dir != 0 && dir != LAPSE_READ && dir != LAPSE_WRITE)
+		return lp_ret(-EINVAL);
+	r = begin_on(&op, &side, fd, dir);
+	if (r < 0)
+		return lp_ret(r);
+	on.sysfd = lp_sysfd(side.slot);
+	f.leave_arg = &op;
+	f.open.on = side.slot;
+	f.open.dirs = dir;
+	r = run(&op, &f, op.earliest);
+	if (r == 0 && f.child)
+		return f.result; /* whatever was held is the parent's */
+	r = r < 0 ? lp_ret(r) : verdict(&op, &f);
+	lp_op_end(&op);
+	return r;
+}
+
+/* ---- Children ---- */
+
+/* The first look leaves the child as it is unless it has something to report. */
+pid_t lapse_waitpid(pid_t pid, int *status, int options)
+{
+	struct os_call now = os_call_waitpid(pid, status, options | WNOHANG);
+	struct lp_op op;
+	long r;
+
+	lp_op_start(&op, NULL, "waitpid");
+	lp_fork_check();
+	r = lp_op_look(&op);
+	if (r == 0)
+		r = os_call_now(&now);
+	if (r == 0 && (options & WNOHANG) == 0)
+		r = lp_op_call(&op, os_call_waitpid(pid, status, options));
+	return (pid_t)lp_ret(r);
+}
+
+/* ---- Which signal ---- */
+
+int lapse_use_signal(int signo)
+{
+	return (int)lp_ret(os_interrupt_signal(signo));
+}

@@ -1,0 +1,193 @@
+/* Calls under way, and what the signal handler does about them. Owns each thread's chain of them;
+ * the thread that alarms is watcher.c's. */
+#include "wait/interrupt.h"
+#include "park/fork.h"
+#include "wait/watcher.h"
+
+/* ---- In the handler ---- */
+
+/* No cause holds: sleep on until `earliest`. The state first, so that who moves a deadline after the
+ * look below sends anew. 0, or what that look says. */
+static int sleep_on(struct lp_open_call *call, lapse_time earliest)
+{
+	struct lp_parker *p = call->parker;
+	uint32_t state = LP_SENT;
+	lapse_time armed;
+	int r;
+
+	if (!os_cas_u32(&p->state, &state, LP_ASLEEP_CALL))
+		return 0; /* somebody is about to send: it will be looked at again */
+	do {
+		armed = earliest;
+		os_store_i64(&p->armed, armed, OS_SEQ_CST); /* S2 */
+		r = call->look(call->look_ctx, &earliest);  /* S3 */
+	} while (r == 0 && earliest != armed);
+	state = LP_ASLEEP_CALL;
+	if (r != 0)
+		(void)os_cas_u32(&p->state, &state, LP_SENT);
+	lp_watch(r != 0 ? LP_NOBODY : armed);
+	return r;
+}
+
+/* The scopes that count are those that enclosed the call: what fn may have entered since, or is just
+ * entering, does not. */
+static enum os_break look_foreign(struct lp_open_call *call)
+{
+	struct os_self *self = os_self();
+	struct lapse_scope *scope = self->scope;
+	lapse_time earliest;
+	uint32_t state = os_load_u32(&call->parker->state, OS_SEQ_CST);
+	int r;
+
+	while (state == LP_NOTIFIED) {
+		(void)os_futex_wait(&call->parker->state, LP_NOTIFIED, LAPSE_NEVER);
+		state = os_load_u32(&call->parker->state, OS_SEQ_CST);
+	}
+	if (state != LP_SENT)
+		return OS_GO_ON; /* it was for another */
+	self->scope = call->scope;
+	r = call->look(call->look_ctx, &earliest);
+	if (r == 0)
+		r = sleep_on(call, earliest);
+	self->scope = scope;
+	if (r == 0)
+		call->in_vain = true;
+	else
+		call->verdict = r;
+	return r == 0 ? OS_GO_ON : OS_BREAK_WHOLE;
+}
+
+/* From the innermost outwards: a signal for one further out breaks the inner ones off too. */
+static enum os_break look(void)
+{
+	enum os_break what = OS_GO_ON;
+
+	for (struct lp_open_call *call = os_self()->call; call != NULL; call = call->outer) {
+		enum os_break this = call->look == NULL ? OS_BREAK_OURS : look_foreign(call);
+
+		if (this > what)
+			what = this;
+	}
+	return what;
+}
+
+/* ---- Beginning and ending ---- */
+
+/* Was there a signal that may have met nothing of ours? Afterwards there is none. */
+static bool end(struct lp_open_call *call)
+{
+	bool sent = lp_park_end_call(call->parker);
+	bool met_nothing = sent && os_interrupt_drain();
+
+	os_self()->call = call->outer;
+	return met_nothing;
+}
+
+/* 0, or -errno; > 0: do not begin, look again. */
+static int begin(struct lp_open_call *call, struct lp_parker *p, lapse_time until)
+{
+	struct os_self *self = os_self();
+	int r = lp_watch_start(look);
+
+	if (r < 0)
+		return r;
+	call->parker = p;
+	call->scope = self->scope;
+	call->outer = self->call;
+	call->verdict = 0;
+	call->in_vain = false;
+	self->call = call; /* before the state: who is signalled by then finds it */
+	if (!lp_park_begin(p, LP_ASLEEP_CALL)) {
+		self->call = call->outer;
+		return 1;
+	}
+	r = lp_watch_begun(until);
+	if (r < 0)
+		(void)end(call);
+	return r;
+}
+
+bool lp_interrupt_holds(const void *on, int dirs)
+{
+	for (struct lp_open_call *call = os_self()->call; call != NULL; call = call->outer)
+		if (call->on == on && (dirs == 0 || (call->dirs & dirs) != 0))
+			return true;
+	return false;
+}
+
+/* ---- Our own ---- */
+
+int lp_interrupt_park(struct lp_parker *p, lapse_time until, void *way)
+{
+	struct lp_interruptible *w = way;
+	struct lp_open_call call = {.on = NULL};
+	bool blocked;
+	int r = begin(&call, p, until);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	blocked = os_interrupt_admit();
+	w->result = os_call_while(&p->state, LP_ASLEEP_CALL, &w->call);
+	(void)end(&call);
+	if (blocked)
+		os_interrupt_block();
+	return w->result == -EINTR ? 0 : 1;
+}
+
+/* ---- Foreign ones ---- */
+
+/* Asking whether interrupts are blocked costs a system call, more than the rest of a call that does
+ * not block. So it is asked by a thread's first call, by each one while they are, and by one in 64. */
+enum { ASK_EACH = 64 };
+
+static bool admit_at_times(void)
+{
+	struct os_self *self = os_self();
+
+	if (self->blocks || self->calls++ % ASK_EACH == 0)
+		self->blocks = os_interrupt_admit();
+	return self->blocks;
+}
+
+static void foreign_end(struct lp_foreign *f)
+{
+	if (end(&f->open))
+		os_self()->calls = 0; /* it may have been blocked meanwhile: ask */
+	if (f->blocks)
+		os_interrupt_block();
+	lp_parker_back(f->open.parker);
+}
+
+static void thread_ends(void *arg)
+{
+	struct lp_foreign *f = arg;
+
+	foreign_end(f);
+	os_store_i64(&f->open.parker->armed, LP_NOBODY, OS_RELAXED);
+	f->leave(f->leave_arg);
+}
+
+static long run(void *arg)
+{
+	struct lp_foreign *f = arg;
+
+	return f->fn(f->arg);
+}
+
+/* A result of -1 with EINTR is the interruption's doing only if there was one. */
+int lp_interrupt_park_foreign(struct lp_parker *p, lapse_time until, void *way)
+{
+	struct lp_foreign *f = way;
+	uint32_t forks = os_load_u32(&lp_fork_count, OS_RELAXED);
+	int r = begin(&f->open, p, until);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	f->blocks = admit_at_times();
+	(void)lp_parker_aside();
+	f->result = os_guarded(run, thread_ends, f);
+	lp_fork_check();
+	f->child = forks != os_load_u32(&lp_fork_count, OS_RELAXED);
+	foreign_end(f);
+	return f->result == -1 && errno == EINTR && f->open.in_vain && f->open.verdict == 0 ? 0 : 1;
+}

@@ -1,0 +1,62 @@
+/* interrupt: blocking in a system call that a signal breaks off. Two ways to park: in a system call
+ * of our own, and in a foreign function that makes some. Owns the calls under way of each thread and
+ * the thread that alarms them; gives no verdict.
+ *
+ * Who alarms. A timer armed for each call and disarmed after it costs two system calls; one left
+ * armed would interrupt the caller's own calls. So one thread, the watcher, alarms all: a sleeper as
+ * any other, whose causes are the others' `armed`. Who begins a call has stored when it has to end,
+ * and wakes the watcher only if that sleeps longer: a call that does not block makes no system call
+ * for its deadline.
+ *
+ * What a signal meets. In os_call_while's gap, or in the system call: it is broken off. Elsewhere,
+ * such as under another handler that stands on the gap, or between two system calls of a foreign
+ * function: nothing comes of it, the parker stays LP_SENT, and the watcher sends again, after 1 ms and
+ * then longer pauses, until the call has ended. */
+#ifndef LP_INTERRUPT_H
+#define LP_INTERRUPT_H
+
+#include "park/parker.h"
+#include "wait/wait.h"
+
+/* The watcher sends again after pauses up to this. */
+#define LP_AGAIN_MAX (16 * LAPSE_MS)
+
+/* One call under way in a thread; they nest. All of it is the thread's own, its signal handler
+ * included. */
+struct lp_open_call {
+	struct lp_open_call *outer;
+	struct lp_parker *parker;
+	const void *on;   /* the slot whose turn or pin it holds, or NULL */
+	int dirs;         /* and the turn */
+	lp_look_fn *look; /* NULL: a system call of our own, which is broken off for any reason */
+	void *look_ctx;
+	struct lapse_scope *scope; /* the innermost as it began */
+	int verdict;               /* -errno of the cause that held, in the handler */
+	bool in_vain;              /* none did */
+};
+
+/* In a system call of our own. Parks with a result, or for "look again" if it was interrupted. */
+struct lp_interruptible {
+	struct os_call call;
+	long result;
+};
+int lp_interrupt_park(struct lp_parker *p, lapse_time until, void *interruptible);
+
+/* In fn. Parks until it has returned; again if it was interrupted although, as look says, no cause
+ * holds. leave(arg) is called if the thread ends in fn. */
+struct lp_foreign {
+	struct lp_open_call open; /* on, dirs, look, look_ctx are the caller's to fill in */
+	long (*fn)(void *arg);
+	void *arg;
+	void (*leave)(void *arg);
+	void *leave_arg;
+	long result;
+	bool child; /* fn has forked, and this is the child */
+	bool blocks;
+};
+int lp_interrupt_park_foreign(struct lp_parker *p, lapse_time until, void *foreign);
+
+/* Is the calling thread in a call that holds this, with one of these directions' turns? */
+bool lp_interrupt_holds(const void *on, int dirs);
+
+#endif
