@@ -2,6 +2,7 @@
  * scope: half-way there is no handle. */
 #include "fd/op.h"
 #include "fd/try.h"
+#include "wait/interrupt.h"
 
 static int look_alone(void *ctx, lapse_time *earliest)
 {
@@ -9,6 +10,17 @@ static int look_alone(void *ctx, lapse_time *earliest)
 
 	*earliest = LAPSE_NEVER;
 	return (os_load_u64(&slot->word, OS_SEQ_CST) & LP_USERS) == 1;
+}
+
+/* Is this called by a function that runs in lapse_call_on of the same handle? It would wait for
+ * itself. A child that was forked there holds nothing. */
+static bool held_here(lapse_fd fd)
+{
+	const struct lp_slot *slot = lp_slot_find(fd);
+
+	return os_self()->call != NULL && lp_interrupt_holds(slot, 0) &&
+	       (os_load_u64(&slot->word, OS_RELAXED) & (LP_GENERATION | LP_INHERITED)) ==
+	               lp_slot_generation(fd);
 }
 
 /* All but the last step: the handle is gone and nobody is in it. The system's number, or -errno and
@@ -23,6 +35,8 @@ static int retire(lapse_fd fd, const char *name, struct lp_slot **out)
 		return -EBADF;
 	if ((r = lp_parker_mine(&p)) < 0)
 		return r;
+	if (held_here(fd))
+		return -EDEADLK;
 	/* What a child inherited may be closed too. */
 	if ((r = lp_slot_enter(fd, LP_CLOSED, 0, LP_CLOSED + 1, &slot)) < 0) /* C1 */
 		return r;

@@ -26,29 +26,39 @@ static bool died_before(long error)
 	}
 }
 
-/* accept has no flag to keep it from waiting: the description's own mode does, if others have left
- * it so. What cannot accept at all says so without waiting. Otherwise it is polled first, and waits
- * if another process took the connection meanwhile. */
-static bool would_wait(int sysfd)
+/* Would a system call on it wait? Only if others have left the description so. */
+static bool waits(int sysfd)
 {
-	int listens = 0;
-	socklen_t size = sizeof listens;
 	long flags = os_fcntl(sysfd, F_GETFL, NULL);
 
-	return flags >= 0 && (flags & O_NONBLOCK) == 0 &&
-	       os_getsockopt(sysfd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
-	       listens != 0;
+	return flags >= 0 && (flags & O_NONBLOCK) == 0;
 }
 
+static bool listens(int sysfd)
+{
+	int is = 0;
+	socklen_t size = sizeof is;
+
+	return os_getsockopt(sysfd, SOL_SOCKET, SO_ACCEPTCONN, &is, &size) == 0 && is != 0;
+}
+
+/* accept has no flag to keep it from waiting: the description's own mode does, if others have left
+ * it so. What cannot accept at all says so without waiting. Otherwise it is polled first, and called
+ * so that a cause breaks it off if another process took the connection meanwhile. */
 static long try_accept(struct lp_op *op, struct lp_side *side, void *arg)
 {
 	struct incoming *a = arg;
 	int sysfd = lp_sysfd(side->slot);
+	bool ready = lp_op_take_ready(op, side);
 	long r;
 
-	if (!lp_op_take_ready(op, side) && would_wait(sysfd))
-		return -EAGAIN;
-	r = os_accept4(sysfd, a->from, a->from_size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!waits(sysfd) || !listens(sysfd))
+		r = os_accept4(sysfd, a->from, a->from_size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	else if (!ready)
+		r = -EAGAIN;
+	else
+		r = lp_op_call_ready(op, os_call_accept4(sysfd, a->from, a->from_size,
+		                                         SOCK_CLOEXEC | SOCK_NONBLOCK));
 	return died_before(r) ? -EAGAIN : r;
 }
 
@@ -100,7 +110,8 @@ static long outcome(int sysfd)
 
 /* What is in progress goes on in the kernel, whatever ends our wait: the next connect waits for it
  * again. A unix socket whose peer's backlog is full has nothing in progress and no event to wait
- * for: it is asked again after a while, as is one that poll spoke of too soon. */
+ * for: unless its own mode lets connect wait, it is asked again after a while, as is one that poll
+ * spoke of too soon. */
 static long establish(struct lp_op *op, struct lp_side *side, const struct sockaddr *to,
                       socklen_t to_size)
 {
@@ -108,7 +119,8 @@ static long establish(struct lp_op *op, struct lp_side *side, const struct socka
 	bool began = false;
 
 	for (;;) {
-		long r = os_connect(sysfd, to, to_size);
+		long r = waits(sysfd) ? lp_op_call(op, os_call_connect(sysfd, to, to_size))
+		                      : os_connect(sysfd, to, to_size);
 
 		if (r == -EISCONN && began)
 			return 0;

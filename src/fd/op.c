@@ -188,7 +188,8 @@ int lp_op_begin_queued(struct lp_op *op, lapse_fd fd, int dir)
 	int r = lp_op_pin(op, fd, dir);
 
 	if (r == 0)
-		r = lp_op_turn(op, &op->sides[0]);
+		r = lp_interrupt_holds(op->sides[0].slot, dir) ? -EDEADLK
+		                                               : lp_op_turn(op, &op->sides[0]);
 	if (r < 0)
 		lp_op_end(op);
 	return r;

@@ -162,19 +162,24 @@ static void process_read(struct process *p)
 	p->threads = thread_count();
 }
 
-static void process_compare(const struct process *a, const struct process *b)
+/* Where calls have to be broken off there is one thread, which ends by itself after a while, and one
+ * signal's handler, which stays. */
+static void process_compare(const struct process *a, const struct process *b, bool interrupts)
 {
 	for (int i = 1; i < SIGNALS; i++)
-		CHECK(a->action[i].sa_handler == b->action[i].sa_handler &&
-		      a->action[i].sa_flags == b->action[i].sa_flags);
+		CHECK((interrupts && i == SIGURG) ||
+		      (a->action[i].sa_handler == b->action[i].sa_handler &&
+		       a->action[i].sa_flags == b->action[i].sa_flags));
 	CHECK(memcmp(a->limit, b->limit, sizeof(a->limit)) == 0);
 	CHECK(memcmp(&a->mask, &b->mask, sizeof(a->mask)) == 0);
-	CHECK(a->threads == b->threads);
+	CHECK(b->threads <= a->threads + interrupts);
 }
 
 static void process_stays_as_it_was(void **state)
 {
 	const struct where *where = *state;
+	bool interrupts = (where->family->traits & FAMILY_TTY) != 0 ||
+	                  strcmp(where->family->name, "fifo") == 0;
 	struct process before, after;
 	lapse_fd ends[2];
 
@@ -182,10 +187,10 @@ static void process_stays_as_it_was(void **state)
 	family_make(where->family, ends);
 	use(ends[0], ends[1]);
 	process_read(&after);
-	process_compare(&before, &after);
+	process_compare(&before, &after, interrupts);
 	pair_close(ends);
 	process_read(&after);
-	process_compare(&before, &after);
+	process_compare(&before, &after, interrupts);
 }
 
 /* Whatever goes wrong for the caller, nothing is printed. */
