@@ -155,6 +155,8 @@ int lp_op_turn(struct lp_op *op, struct lp_side *side)
 
 	if (r < 0)
 		return r;
+	if (lp_interrupt_holds(side->slot, side->dirs))
+		return -EDEADLK; /* it would wait for itself */
 	leave_place(side); /* it was in the list as one who needs no turn; now as one who does */
 	side->waiter = (struct lp_waiter){.parker = p, .dirs = side->dirs, .for_turn = true};
 	side->has_turn = lp_turn_queue(side->slot, &side->waiter);
@@ -188,8 +190,7 @@ int lp_op_begin_queued(struct lp_op *op, lapse_fd fd, int dir)
 	int r = lp_op_pin(op, fd, dir);
 
 	if (r == 0)
-		r = lp_interrupt_holds(op->sides[0].slot, dir) ? -EDEADLK
-		                                               : lp_op_turn(op, &op->sides[0]);
+		r = lp_op_turn(op, &op->sides[0]);
 	if (r < 0)
 		lp_op_end(op);
 	return r;
