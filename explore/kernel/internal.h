@@ -145,7 +145,7 @@ void k_log_bytes(enum k_did did, int number, const struct k_file *f, const struc
 /* ---- State (start.c) ---- */
 
 struct k_thread {
-	void *self[2]; /* room for a struct os_self */
+	void *self[8]; /* room for a struct os_self */
 	void (*at_exit)(void *);
 	void *at_exit_arg;
 	bool pipe_held, pipe_pending; /* SIGPIPE */

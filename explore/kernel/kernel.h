@@ -25,7 +25,9 @@ lapse_time k_now_coarse(void); /* no step: for people */
 int k_clock(clockid_t clock, lapse_time *now);
 
 void *k_self(void); /* zeroed room for a struct os_self of the calling thread */
+int k_thread_start(void (*fn)(void *), void *arg);
 int k_at_thread_exit(void (*fn)(void *), void *arg);
+long k_guarded(long (*fn)(void *), void (*exits)(void *), void *arg);
 int k_thread_id(void);
 int k_futex_wait(void *word, uint32_t v, lapse_time until);
 void k_futex_wake(void *word);
@@ -75,6 +77,9 @@ long k_tee(int in, int out, size_t n, unsigned flags);
 long k_copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, size_t n);
 long k_eventfd(void);
 long k_poll(struct pollfd *fds, size_t count, lapse_time now, lapse_time until);
+
+/* Any of those above that may wait, by its number (SYS_...). */
+long k_call(long nr, const long args[6]);
 
 /* SIGPIPE of the calling thread: what struct os_sigpipe keeps. */
 void k_sigpipe_hold(uint64_t *mask, bool *pending);
