@@ -96,7 +96,12 @@ void fixture_kill(struct fixture *f)
 
 void fixture_hold(struct fixture *f, uint32_t op)
 {
-	(void)ask(f, COMMAND_HOLD, op, 0);
+	fixture_hold_after(f, op, 0);
+}
+
+void fixture_hold_after(struct fixture *f, uint32_t op, uint64_t count)
+{
+	(void)ask(f, COMMAND_HOLD, op, (int64_t)count);
 }
 
 void fixture_delay(struct fixture *f, uint32_t op, int64_t ns)

@@ -45,6 +45,9 @@ void fixture_hold(struct fixture *f, uint32_t op);
 void fixture_delay(struct fixture *f, uint32_t op, int64_t ns);
 void fixture_fail(struct fixture *f, uint32_t op, int error);
 
+/* Leave unanswered what comes after so many more of that opcode. */
+void fixture_hold_after(struct fixture *f, uint32_t op, uint64_t count);
+
 /* Answer a held request with EINTR when the kernel says that its caller was interrupted. */
 void fixture_heed(struct fixture *f);
 

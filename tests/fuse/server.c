@@ -27,7 +27,7 @@ enum {
 };
 
 struct rule {
-	bool is_held;
+	uint64_t held_from; /* the first that is held, counted from 1; 0: none */
 	int error;
 	int64_t delay_ns;
 	uint64_t arrived;
@@ -151,7 +151,7 @@ static void take_request(const struct fuse_in_header *in)
 		interrupted((const void *)(in + 1));
 	else if (in->opcode == FUSE_FORGET || in->opcode == FUSE_BATCH_FORGET)
 		return; /* not to be answered */
-	else if (rule->is_held)
+	else if (rule->held_from != 0 && rule->arrived >= rule->held_from)
 		hold(in, LAPSE_NEVER);
 	else if (rule->delay_ns > 0)
 		hold(in, lapse_in(rule->delay_ns));
@@ -192,7 +192,7 @@ static void say(uint32_t op, int error)
 static void release(void)
 {
 	for (int op = 0; op < SERVER_OPS; op++) {
-		rules[op].is_held = false;
+		rules[op].held_from = 0;
 		rules[op].delay_ns = 0;
 	}
 	heeds = false;
@@ -221,7 +221,8 @@ static void take_command(void)
 		check_die("fixture: no opcode: %u", command.op);
 	switch (command.kind) {
 	case COMMAND_HOLD:
-		rules[command.op].is_held = true;
+		rules[command.op].held_from = rules[command.op].arrived + (uint64_t)command.value +
+		                              1;
 		break;
 	case COMMAND_DELAY:
 		rules[command.op].delay_ns = command.value;

@@ -10,7 +10,7 @@ enum { SERVER_OPS = 64 }; /* opcodes of linux/fuse.h, all but CUSE's */
 
 struct command {
 	enum {
-		COMMAND_HOLD,    /* from now on, requests of that opcode are not answered */
+		COMMAND_HOLD,    /* after so many more, requests of that opcode are not answered */
 		COMMAND_DELAY,   /* they are, so many ns after they came */
 		COMMAND_FAIL,    /* they are, with that errno; 0: as they should be */
 		COMMAND_HEED,    /* a held request that is interrupted is answered with EINTR */
