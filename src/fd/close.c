@@ -1,7 +1,10 @@
 /* The end of a handle: lapse_close and lapse_release. Owns the CLOSED bit. Obeys no deadline and no
- * scope: half-way there is no handle. */
-#include "fd/op.h"
+ * scope until the handle is gone: half-way there is none. But close(2) of a file may hang, as any call
+ * on it: if something was in force that would have ended such a call, it is let go as they are. */
+#include "fd/letgo.h"
 #include "fd/try.h"
+#include "fd/twin.h"
+#include "time/time.h"
 #include "wait/interrupt.h"
 
 static int look_alone(void *ctx, lapse_time *earliest)
@@ -24,8 +27,9 @@ static bool held_here(lapse_fd fd)
 }
 
 /* All but the last step: the handle is gone and nobody is in it. The system's number, or -errno and
- * nothing was done: the parker, the one thing that cannot always be had, comes first. */
-static int retire(lapse_fd fd, const char *name, struct lp_slot **out)
+ * nothing was done: the parker, the one thing that cannot always be had, comes first. *until: the
+ * earliest of the deadlines that were in force as it began. */
+static int retire(lapse_fd fd, const char *name, struct lp_slot **out, lapse_time *until)
 {
 	struct lp_parker *p;
 	struct lp_slot *slot;
@@ -40,6 +44,9 @@ static int retire(lapse_fd fd, const char *name, struct lp_slot **out)
 	/* What a child inherited may be closed too. */
 	if ((r = lp_slot_enter(fd, LP_CLOSED, 0, LP_CLOSED + 1, &slot)) < 0) /* C1 */
 		return r;
+	*until = lp_time_min(os_owned_get(&slot->deadline[0]), os_owned_get(&slot->deadline[1]));
+	if (lp_scope_any())
+		*until = lp_time_min(*until, lp_scope_guess());
 	os_owned_reset(&slot->deadline[0], 0, LAPSE_NEVER);
 	os_owned_reset(&slot->deadline[1], 0, LAPSE_NEVER);
 	lp_slot_nudge(slot, LAPSE_READ | LAPSE_WRITE, LP_NOBODY);
@@ -51,24 +58,103 @@ static int retire(lapse_fd fd, const char *name, struct lp_slot **out)
 	return lp_sysfd(slot);
 }
 
+/* ---- close(2) as a job ---- */
+
+struct close_job {
+	int sysfd;
+	struct lp_twin *twin;
+};
+
+static void run_close(struct lp_job *job)
+{
+	const struct close_job *c = (const struct close_job *)job->args;
+
+	job->result = os_close(c->sysfd);
+	lp_twin_leave(c->twin);
+}
+
+struct closing {
+	const struct lp_job *job;
+	lapse_time until;
+};
+
+static int look_closed(void *ctx, lapse_time *earliest)
+{
+	const struct closing *c = ctx;
+
+	*earliest = c->until;
+	if (lp_job_is_done(c->job))
+		return 1;
+	return os_now() >= c->until ? -EINPROGRESS : 0;
+}
+
+/* However little time is left, it gets so much: usually it takes no time at all. */
+static const int64_t least_ns = 20 * LAPSE_MS;
+
+/* One that no thread has begun when time is up is done all the same, later. */
+static long close_by_thread(struct lp_job *job, struct close_job close, lapse_time until)
+{
+	struct closing closing = {job, until};
+	struct lp_parker *p;
+	lapse_time least = os_now() + least_ns;
+	long r;
+
+	if (until < least)
+		closing.until = least;
+	*(struct close_job *)job->args = close;
+	job->run = run_close;
+	(void)lp_parker_mine(&p); /* retire saw that there is one */
+	lp_job_start(job, p);
+	r = lp_sleep(p, closing.until, look_closed, &closing, lp_park_futex, NULL);
+	if (r < 0 && lp_job_leave(job, true) == LP_JOB_GONE)
+		return r;
+	if (job->refused != 0)
+		run_close(job);
+	r = job->result;
+	lp_job_put(job);
+	return r;
+}
+
+/* Does close(2) of this file need looking after? */
+static bool may_hang(const struct lp_slot *slot, lapse_time until)
+{
+	return slot->kind == LP_FILE && until != LAPSE_NEVER &&
+	       !lp_slot_knows(slot, LP_IN_MEMORY) &&
+	       (lp_slot_knows(slot, LP_ON_DEVICE) ||
+	        os_fcntl(lp_sysfd(slot), F_GET_SEALS, NULL) < 0);
+}
+
 int lapse_close(lapse_fd fd)
 {
+	struct close_job close;
 	struct lp_slot *slot;
-	long r = retire(fd, "close", &slot);
+	struct lp_job *job;
+	lapse_time until;
+	long r = retire(fd, "close", &slot, &until);
 
 	if (r < 0)
 		return (int)lp_ret(r);
-	r = os_close((int)r);
+	close = (struct close_job){(int)r, lp_twin_take(slot)};
+	if (may_hang(slot, until) && lp_job_take(&job) == 0) {
+		r = close_by_thread(job, close, until);
+	} else {
+		r = os_close(close.sysfd);
+		lp_twin_leave(close.twin);
+	}
 	lp_slot_give_back(slot);
 	return (int)lp_ret(r == -EINTR ? -EINPROGRESS : r); /* Linux has freed the number by then */
 }
 
+/* The twin has to go, and with it, as by any close of the same file, its POSIX locks. */
 int lapse_release(lapse_fd fd)
 {
 	struct lp_slot *slot;
-	int r = retire(fd, "release", &slot);
+	lapse_time until;
+	int r = retire(fd, "release", &slot, &until);
 
-	if (r >= 0)
-		lp_slot_give_back(slot);
-	return (int)lp_ret(r);
+	if (r < 0)
+		return (int)lp_ret(r);
+	lp_twin_leave(lp_twin_take(slot));
+	lp_slot_give_back(slot);
+	return r;
 }

@@ -1,7 +1,8 @@
 /* Calls at an offset and on the file itself: pinned, in parallel, no turn. The read deadline, the
- * write deadline or the earlier of both is looked at as they begin; the call itself is made
- * directly. Owns nothing. */
-#include "fd/op.h"
+ * write deadline or the earlier of both governs them: on files as letgo.h says. What else has such
+ * calls is called directly. Owns nothing. */
+#include "fd/cursor.h"
+#include "fd/letgo.h"
 
 enum { BOTH = LAPSE_READ | LAPSE_WRITE };
 
@@ -9,6 +10,7 @@ struct at {
 	const struct iovec *iov;
 	int count;
 	off_t offset;
+	long error; /* why a write stopped after some bytes, or 0 */
 };
 
 /* -1 would mean the file's own position to these system calls. */
@@ -16,34 +18,54 @@ static long try_preadv(struct lp_op *op, struct lp_side *side, void *arg)
 {
 	const struct at *a = arg;
 
-	(void)op;
 	if (a->offset < 0)
 		return -EINVAL;
-	return os_preadv2(lp_sysfd(side->slot), a->iov, a->count, a->offset, 0);
+	return lp_file_readv(op, side, a->iov, a->count, a->offset);
 }
 
+/* All of it; or, where the kernel decides how much, what it took. */
 static long try_pwritev(struct lp_op *op, struct lp_side *side, void *arg)
 {
-	const struct at *a = arg;
+	struct at *a = arg;
+	struct lp_cursor c = {.iov = a->iov, .count = (size_t)a->count};
+	bool direct = lp_file_is_direct(op, side);
+	long total = 0;
+	int count = a->count;
+	long r;
 
-	(void)op;
 	if (a->offset < 0)
 		return -EINVAL;
-	return os_pwritev2(lp_sysfd(side->slot), a->iov, a->count, a->offset, 0);
+	r = lp_file_writev(op, side, a->iov, count, a->offset);
+	if (r <= 0 || direct)
+		return r;
+	while (r > 0) {
+		total += r;
+		if (!lp_cursor_advance(&c, (size_t)r))
+			return total;
+		r = lp_op_progress(op);
+		if (r == 0) {
+			const struct iovec *iov = lp_cursor_next(&c, &count);
+
+			r = lp_file_writev(op, side, iov, count, a->offset + total);
+		}
+	}
+	a->error = r;
+	return total;
 }
 
 ssize_t lapse_preadv(lapse_fd fd, const struct iovec *iov, int count, off_t offset)
 {
-	struct at a = {iov, count, offset};
+	struct at a = {.iov = iov, .count = count, .offset = offset};
 
 	return lp_op_run_pinned(fd, LAPSE_READ, "pread", try_preadv, &a);
 }
 
 ssize_t lapse_pwritev(lapse_fd fd, const struct iovec *iov, int count, off_t offset)
 {
-	struct at a = {iov, count, offset};
+	struct at a = {.iov = iov, .count = count, .offset = offset};
+	ssize_t r = lp_op_run_pinned(fd, LAPSE_WRITE, "pwrite", try_pwritev, &a);
 
-	return lp_op_run_pinned(fd, LAPSE_WRITE, "pwrite", try_pwritev, &a);
+	return a.error < 0 ? lp_count_or(r, a.error) : r;
 }
 
 ssize_t lapse_pread(lapse_fd fd, void *buf, size_t n, off_t offset)
@@ -60,65 +82,97 @@ ssize_t lapse_pwrite(lapse_fd fd, const void *buf, size_t n, off_t offset)
 	return lapse_pwritev(fd, &iov, 1, offset);
 }
 
-static long try_fsync(struct lp_op *op, struct lp_side *side, void *arg)
+static long try_call(struct lp_op *op, struct lp_side *side, void *arg)
 {
-	(void)op;
-	(void)arg;
-	return os_fsync(lp_sysfd(side->slot));
+	struct lp_file_call *call = arg;
+
+	if (lp_file_is_direct(op, side))
+		return call->make(call, lp_sysfd(side->slot), -1);
+	return lp_file_call(op, side, NULL, call, NULL);
+}
+
+static int on_file(lapse_fd fd, const char *name, struct lp_file_call *call)
+{
+	return (int)lp_op_run_pinned(fd, BOTH, name, try_call, call);
+}
+
+static long make_fsync(struct lp_file_call *call, int sysfd, int other)
+{
+	(void)call;
+	(void)other;
+	return os_fsync(sysfd);
 }
 
 int lapse_fsync(lapse_fd fd)
 {
-	return (int)lp_op_run_pinned(fd, BOTH, "fsync", try_fsync, NULL);
+	struct lp_file_call call = {.make = make_fsync};
+
+	return on_file(fd, "fsync", &call);
 }
 
-static long try_fdatasync(struct lp_op *op, struct lp_side *side, void *arg)
+static long make_fdatasync(struct lp_file_call *call, int sysfd, int other)
 {
-	(void)op;
-	(void)arg;
-	return os_fdatasync(lp_sysfd(side->slot));
+	(void)call;
+	(void)other;
+	return os_fdatasync(sysfd);
 }
 
 int lapse_fdatasync(lapse_fd fd)
 {
-	return (int)lp_op_run_pinned(fd, BOTH, "fdatasync", try_fdatasync, NULL);
+	struct lp_file_call call = {.make = make_fdatasync};
+
+	return on_file(fd, "fdatasync", &call);
 }
 
-static long try_ftruncate(struct lp_op *op, struct lp_side *side, void *arg)
+static long make_ftruncate(struct lp_file_call *call, int sysfd, int other)
 {
-	(void)op;
-	return os_ftruncate(lp_sysfd(side->slot), *(off_t *)arg);
+	(void)other;
+	return os_ftruncate(sysfd, call->size);
 }
 
 int lapse_ftruncate(lapse_fd fd, off_t size)
 {
-	return (int)lp_op_run_pinned(fd, BOTH, "ftruncate", try_ftruncate, &size);
+	struct lp_file_call call = {.make = make_ftruncate, .changes = true, .size = size};
+
+	return on_file(fd, "ftruncate", &call);
 }
 
-struct range {
-	int mode;
-	off_t offset, size;
-};
-
-static long try_fallocate(struct lp_op *op, struct lp_side *side, void *arg)
+static long make_fallocate(struct lp_file_call *call, int sysfd, int other)
 {
-	const struct range *a = arg;
-
-	(void)op;
-	return os_fallocate(lp_sysfd(side->slot), a->mode, a->offset, a->size);
+	(void)other;
+	return os_fallocate(sysfd, call->mode, call->offset, call->size);
 }
 
 int lapse_fallocate(lapse_fd fd, int mode, off_t offset, off_t size)
 {
-	struct range a = {mode, offset, size};
+	struct lp_file_call call = {.make = make_fallocate,
+	                            .changes = true,
+	                            .mode = mode,
+	                            .offset = offset,
+	                            .size = size};
 
-	return (int)lp_op_run_pinned(fd, BOTH, "fallocate", try_fallocate, &a);
+	return on_file(fd, "fallocate", &call);
+}
+
+static long make_fstat(struct lp_file_call *call, int sysfd, int other)
+{
+	(void)other;
+	return os_fstat(sysfd, &call->st);
 }
 
 static long try_fstat(struct lp_op *op, struct lp_side *side, void *arg)
 {
-	(void)op;
-	return os_fstat(lp_sysfd(side->slot), arg);
+	struct lp_file_call call = {.make = make_fstat};
+	struct iovec to = {arg, sizeof call.st};
+	struct iovec from = {&call.st, sizeof call.st};
+	long r;
+
+	if (lp_file_is_direct(op, side))
+		return os_fstat(lp_sysfd(side->slot), arg);
+	r = lp_file_call(op, side, NULL, &call, NULL);
+	if (r == 0 && os_copy_memory(&to, 1, &from, 1) != (long)sizeof call.st)
+		return -EFAULT;
+	return r;
 }
 
 int lapse_fstat(lapse_fd fd, struct stat *st)
@@ -126,6 +180,7 @@ int lapse_fstat(lapse_fd fd, struct stat *st)
 	return (int)lp_op_run_pinned(fd, BOTH, "fstat", try_fstat, st);
 }
 
+/* Directly: where a file is read does not depend on what it lies on. */
 struct position {
 	off_t offset;
 	int whence;

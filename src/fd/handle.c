@@ -1,13 +1,13 @@
-/* The beginning of a handle: adopting and making descriptors. Owns nothing afterwards. */
-#include "fd/op.h"
+/* The beginning of a handle: adopting and making descriptors; open.c has those that may hang. Owns
+ * nothing afterwards. */
+#include "fd/handle.h"
 
 static enum lp_kind kind_of_socket(int type)
 {
 	return (type & 0xf) == SOCK_STREAM ? LP_SOCKET : LP_MESSAGE;
 }
 
-/* 0 or -errno. */
-static int kind_of(int sysfd, enum lp_kind *kind)
+int lp_kind_of(int sysfd, enum lp_kind *kind)
 {
 	struct stat st;
 	int type = 0;
@@ -46,63 +46,29 @@ lapse_fd lapse_adopt(int sysfd)
 {
 	enum lp_kind kind;
 	struct lp_slot *slot;
-	int r = kind_of(sysfd, &kind);
+	int r = lp_kind_of(sysfd, &kind);
 
 	if (r == 0)
 		r = lp_slot_take(&slot);
 	return r < 0 ? failed(r) : lp_slot_open(slot, sysfd, kind);
 }
 
-/* A new descriptor into a slot that was taken before. Closed again if it cannot be told what it
- * is. */
-static lapse_fd adopt_new(struct lp_slot *slot, long sysfd)
-{
-	enum lp_kind kind;
-	long r = sysfd < 0 ? sysfd : kind_of((int)sysfd, &kind);
-
-	if (r == 0)
-		return lp_slot_open(slot, (int)sysfd, kind);
-	if (sysfd >= 0)
-		(void)os_close((int)sysfd);
-	lp_slot_give_back(slot);
-	return failed(r);
-}
-
-lapse_fd lapse_openat(int dirfd, const char *path, int flags, mode_t mode)
-{
-	struct lp_slot *slot;
-	lapse_time now;
-	lapse_time earliest = LAPSE_NEVER;
-	long r = lp_slot_take(&slot);
-
-	if (r < 0)
-		return failed(r);
-	do {
-		now = LP_UNREAD;
-		r = lp_scope_look(&now, &earliest);
-		if (r == 0)
-			r = os_openat(dirfd, path, flags | O_CLOEXEC, mode);
-	} while (r == -EINTR);
-	return adopt_new(slot, r);
-}
-
-lapse_fd lapse_open(const char *path, int flags, mode_t mode)
-{
-	return lapse_openat(AT_FDCWD, path, flags, mode);
-}
-
 lapse_fd lapse_socket(int domain, int type, int protocol)
 {
 	struct lp_slot *slot;
+	lapse_fd fd;
 	long r = lp_slot_take(&slot);
 
 	if (r < 0)
 		return failed(r);
 	r = os_socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
-	if (r >= 0)
-		return lp_slot_open(slot, (int)r, kind_of_socket(type));
-	lp_slot_give_back(slot);
-	return failed(r);
+	if (r < 0) {
+		lp_slot_give_back(slot);
+		return failed(r);
+	}
+	fd = lp_slot_open(slot, (int)r, kind_of_socket(type));
+	lp_slot_learn(slot, LP_OURS);
+	return fd;
 }
 
 lapse_fd lapse_dup(lapse_fd fd)

@@ -1,8 +1,9 @@
 /* lapse_sendfile and lapse_copy_file_range: from a file, at an offset of the caller's or its own.
  * What the destination did not take was never taken from the file. Owns nothing. */
+#include "fd/letgo.h"
 #include "fd/transfer.h"
 
-enum { COPY = 8192 };
+enum { COPY = 16384 };
 
 /* ---- Through a buffer: the position moves only over what has gone ---- */
 
@@ -28,7 +29,7 @@ static long copy(struct lp_transfer *t, off_t *offset)
 	while (t->left > 0 && error == 0) {
 		struct iovec iov = {buf, lp_transfer_most(t, sizeof buf)};
 		long at = position(t, offset);
-		long r = at < 0 ? at : os_preadv2(lp_transfer_in(t), &iov, 1, at, 0);
+		long r = at < 0 ? at : lp_file_readv(&t->op, &t->sides[0], &iov, 1, at);
 		size_t went;
 
 		if (r <= 0)
@@ -74,7 +75,7 @@ static long send_from(struct lp_transfer *t, off_t *offset)
 		return offset != NULL ? -ESPIPE : lp_transfer_splice(t);
 	if (offset != NULL && *offset < 0)
 		return -EINVAL;
-	if (t->out_splices)
+	if (t->in_splices && t->out_splices)
 		r = zero_copy(t, offset);
 	return r == -EINVAL && t->total == 0 ? copy(t, offset) : r;
 }
@@ -98,14 +99,14 @@ static long copy_between(struct lp_transfer *t, off_t *in_offset, off_t *out_off
 
 	while (t->left > 0) {
 		struct iovec iov = {buf, lp_transfer_most(t, sizeof buf)};
-		long r = os_preadv2(lp_transfer_in(t), &iov, 1, in_offset != NULL ? *in_offset : -1,
-		                    0);
+		long r = lp_file_readv(&t->op, &t->sides[0], &iov, 1,
+		                       in_offset != NULL ? *in_offset : LP_HERE);
 
 		if (r <= 0)
 			return r;
 		iov.iov_len = (size_t)r;
-		r = os_pwritev2(lp_transfer_out(t), &iov, 1, out_offset != NULL ? *out_offset : -1,
-		                0);
+		r = lp_file_writev(&t->op, &t->sides[1], &iov, 1,
+		                   out_offset != NULL ? *out_offset : LP_HERE);
 		if (in_offset == NULL && r < (long)iov.iov_len)
 			(void)os_lseek(lp_transfer_in(t), (r > 0 ? r : 0) - (long)iov.iov_len,
 			               SEEK_CUR);
@@ -122,11 +123,53 @@ static long copy_between(struct lp_transfer *t, off_t *in_offset, off_t *out_off
 	return 0;
 }
 
+static long make_copy(struct lp_file_call *call, int in, int out)
+{
+	off_t from = call->offset;
+	off_t to = call->other_offset;
+
+	return os_copy_file_range(in, &from, out, &to, (size_t)call->size);
+}
+
+/* The places are the caller's, or the files' own, which move by what was copied. */
+static long copy_by_thread(struct lp_transfer *t, off_t *in_offset, off_t *out_offset, size_t n)
+{
+	struct lp_file_call call = {.make = make_copy, .changes = true, .size = (off_t)n};
+	off_t *offsets[] = {in_offset, out_offset};
+	long at[2];
+	long r;
+
+	for (int i = 0; i < 2; i++) {
+		at[i] = offsets[i] != NULL ? *offsets[i]
+		                           : os_lseek(lp_sysfd(t->sides[i].slot), 0, SEEK_CUR);
+		if (at[i] < 0)
+			return at[i];
+	}
+	call.offset = at[0];
+	call.other_offset = at[1];
+	r = lp_file_call(&t->op, &t->sides[0], &t->sides[1], &call, NULL);
+	for (int i = 0; i < 2 && r > 0; i++)
+		if (offsets[i] != NULL)
+			*offsets[i] += r;
+		else
+			(void)os_lseek(lp_sysfd(t->sides[i].slot), r, SEEK_CUR);
+	return r;
+}
+
+static bool are_files(struct lp_transfer *t)
+{
+	return t->sides[0].slot->kind == LP_FILE && t->sides[1].slot->kind == LP_FILE;
+}
+
 static long copy_range(struct lp_transfer *t, off_t *in_offset, off_t *out_offset)
 {
+	bool by_thread = are_files(t) && !(t->in_splices && t->out_splices);
+
 	while (t->left > 0) {
-		long r = os_copy_file_range(lp_transfer_in(t), in_offset, lp_transfer_out(t),
-		                            out_offset, lp_transfer_most(t, LP_CHUNK));
+		size_t n = lp_transfer_most(t, LP_CHUNK);
+		long r = by_thread ? copy_by_thread(t, in_offset, out_offset, n)
+		                   : os_copy_file_range(lp_transfer_in(t), in_offset,
+		                                        lp_transfer_out(t), out_offset, n);
 
 		if (r == 0)
 			return 0;

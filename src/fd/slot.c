@@ -158,6 +158,7 @@ lapse_fd lp_slot_open(struct lp_slot *slot, int sysfd, enum lp_kind kind)
 	os_store_u32(&slot->sysfd, (uint32_t)sysfd, OS_RELEASE); /* for lapse_sysfd */
 	slot->kind = (uint8_t)kind;
 	slot->dry = 0;
+	slot->twin = 0;
 	os_store_u32(&slot->learnt, 0, OS_RELAXED);
 	os_store_i64(&slot->idle[0], 0, OS_RELAXED);
 	os_store_i64(&slot->idle[1], 0, OS_RELAXED);

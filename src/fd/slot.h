@@ -35,7 +35,7 @@
 
 /* What a descriptor is, as far as it decides how to try without waiting. Fixed for a generation. */
 enum lp_kind {
-	LP_FILE,    /* regular, directory, block: called directly */
+	LP_FILE,    /* regular, directory, block: no event tells, no signal helps: letgo.c */
 	LP_PIPE,    /* FIFOs too */
 	LP_OTHER,   /* terminal and other devices, eventfd and its like */
 	LP_SOCKET,  /* stream socket */
@@ -51,6 +51,9 @@ enum lp_learnt {
 	LP_NO_NOWAIT_WRITE = 2, /* likewise */
 	LP_NO_NOSIGNAL = 4,     /* no RWF_NOSIGNAL: hold SIGPIPE back around the call */
 	LP_KEPT = 8,            /* `kept` holds bytes; set and cleared under the read lock */
+	LP_OURS = 16,           /* a socket made by us: nobody else minds its mode */
+	LP_IN_MEMORY = 32,      /* a file that needs no device and no server */
+	LP_ON_DEVICE = 64,      /* a file that may */
 	LP_EVENT = 256,         /* from here on: the event epoch */
 };
 
@@ -79,8 +82,12 @@ struct lp_slot {
 	/* The last of a ring of waiters in order of arrival; under `lock`. */
 	struct lp_waiter *list;
 	struct lp_lock lock;
-	int kept[2];        /* a pipe's two ends, if LP_KEPT; the read lock's holder's */
-	uint32_t next_free; /* under the free list's lock */
+	union {
+		int kept[2];        /* open: a pipe's two ends, if LP_KEPT; the read lock's holder's */
+		uint32_t next_free; /* free: under the free list's lock */
+	};
+	/* Which duplicate jobs work on, 0 for none: twin.c's, under its lock; the closer's once alone. */
+	uint32_t twin;
 };
 
 OS_INLINE int lp_index(int dir)

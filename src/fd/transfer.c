@@ -1,14 +1,19 @@
 /* What the moves from handle to handle share. Owns nothing. */
 #include "fd/transfer.h"
+#include "fd/letgo.h"
 
 /* Splice takes no flag for the end that is not the pipe: only the description's own mode keeps it
- * from waiting. Others may have changed it, so it is asked for each time. */
-static bool may_splice(const struct lp_slot *slot)
+ * from waiting. Others may have changed it, so it is asked for each time. A file that it may hang in
+ * is read and written instead, if anything is in force that could end the transfer. */
+static bool may_splice(struct lp_op *op, struct lp_side *side)
 {
+	const struct lp_slot *slot = side->slot;
 	long flags;
 
+	if (slot->kind == LP_FILE)
+		return lp_file_is_direct(op, side);
 	if (slot->kind != LP_SOCKET)
-		return slot->kind == LP_PIPE || slot->kind == LP_FILE;
+		return slot->kind == LP_PIPE;
 	flags = os_fcntl(lp_sysfd(slot), F_GETFL, NULL);
 	return flags >= 0 && (flags & O_NONBLOCK) != 0;
 }
@@ -30,8 +35,8 @@ int lp_transfer_begin(struct lp_transfer *t, lapse_fd out, lapse_fd in, size_t n
 		lp_op_end(&t->op);
 		return r;
 	}
-	t->in_splices = may_splice(t->sides[0].slot);
-	t->out_splices = may_splice(t->sides[1].slot);
+	t->in_splices = may_splice(&t->op, &t->sides[0]);
+	t->out_splices = may_splice(&t->op, &t->sides[1]);
 	os_sigpipe_hold(&t->held);
 	return 0;
 }

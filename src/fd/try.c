@@ -1,8 +1,9 @@
 /* One try of a stream read or write. Sockets have a flag on each call, pipes and some devices take
- * RWF_NOWAIT, files are called directly, and the rest is polled and then called.
+ * RWF_NOWAIT, files go their own way (letgo.h), and the rest is polled and then called.
  *
  * O_NONBLOCK is not relied on: it belongs to the description, which others may share and change. */
 #include "fd/try.h"
+#include "fd/letgo.h"
 
 /* Terminals, FIFOs, inotify and their like have no form that does not wait. What poll has just called
  * ready is called; another reader or writer of the same description may be faster, and the call then
@@ -94,17 +95,14 @@ long lp_try_readv(struct lp_op *op, struct lp_side *side, const struct iovec *io
 			return r;
 	}
 	if (slot->kind == LP_FILE)
-		return os_readv(lp_sysfd(slot), iov, count);
+		return lp_file_readv(op, side, iov, count, LP_HERE);
 	return readv_nowait(op, side, iov, count);
 }
 
 long lp_try_read_else(struct lp_op *op, struct lp_side *side, void *buf, size_t n)
 {
-	struct lp_slot *slot = side->slot;
 	struct iovec iov = {buf, n};
 
-	if (slot->kind == LP_FILE)
-		return os_read(lp_sysfd(slot), buf, n);
 	return lp_try_readv(op, side, &iov, 1);
 }
 
@@ -159,7 +157,7 @@ long lp_try_writev(struct lp_op *op, struct lp_side *side, const struct iovec *i
 	if (slot->kind >= LP_SOCKET)
 		return os_sendmsg(lp_sysfd(slot), &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (slot->kind == LP_FILE)
-		return os_pwritev2(lp_sysfd(slot), iov, count, -1, 0);
+		return lp_file_writev(op, side, iov, count, LP_HERE);
 	if (!lp_slot_knows(slot, LP_NO_NOWAIT_WRITE)) {
 		long r = pwritev2_quiet(slot, iov, count, RWF_NOWAIT);
 
@@ -174,10 +172,7 @@ long lp_try_writev(struct lp_op *op, struct lp_side *side, const struct iovec *i
 
 long lp_try_write_else(struct lp_op *op, struct lp_side *side, const void *buf, size_t n)
 {
-	struct lp_slot *slot = side->slot;
 	struct iovec iov = {(void *)(uintptr_t)buf, n};
 
-	if (slot->kind == LP_FILE)
-		return os_write(lp_sysfd(slot), buf, n);
 	return lp_try_writev(op, side, &iov, 1);
 }

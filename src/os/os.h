@@ -183,6 +183,11 @@ long os_call_while(const os_u32 *word, uint32_t expected, const struct os_call *
 /* Zeroed memory in whole pages, given back only by os_unmap. NULL: none. */
 void *os_map(size_t size);
 void os_unmap(void *p, size_t size);
+/* Bytes from one place of this process to another, as far as both lists reach, by the kernel where it
+ * allows that: how many, or -EFAULT in place of a fault, -EINVAL for a list that no system call takes.
+ * Short if what was not the first byte could not be reached. */
+long os_copy_memory(const struct iovec *to, size_t to_count, const struct iovec *from,
+                    size_t from_count);
 /* A page of zeroes that a forked child finds zeroed again, whatever was written. NULL: none. */
 void *os_map_wiped_on_fork(void);
 /* A number that another copy of the library, or another process, is unlikely to get. */

@@ -198,6 +198,17 @@ lapse_time lp_scope_guess(void)
 	return guess;
 }
 
+bool lp_scope_in_force(void)
+{
+	for (lapse_scope *scope = os_self()->scope; scope != NULL; scope = scope->outer_) {
+		if (scope->shared_ != NULL || scope->deadline_ != LAPSE_NEVER)
+			return true;
+		if (scope->shield_)
+			break;
+	}
+	return false;
+}
+
 static bool passed(lapse_scope *scope, lapse_time *now, lapse_time *earliest)
 {
 	struct shared *s = scope->shared_;

@@ -13,6 +13,9 @@ int lp_scope_look(lapse_time *now, lapse_time *earliest);
 /* The earliest of their deadlines, looked at once and without a clock: for lp_sleep. */
 lapse_time lp_scope_guess(void);
 
+/* Has one of them a deadline, or may it be given one, or be cancelled, by others? */
+bool lp_scope_in_force(void);
+
 /* 1 until a thread first enters a scope, then 0 for good: so that whoever uses none need not look at
  * its thread's own memory in each call. Stored relaxed, by a thread before it needs to see it. Not
  * zero at first, so as to lie in the page of lp_fork_word, which each call looks at anyway. */
