@@ -145,36 +145,6 @@ OS_INLINE void os_futex_wake(os_u32 *a)
 	k_futex_wake(&a->v);
 }
 
-/* ---- Memory ---- */
-
-/* The caller's own reads and writes; addresses are good here. */
-OS_INLINE long os_copy_memory(const struct iovec *to, size_t to_count, const struct iovec *from,
-                              size_t from_count)
-{
-	long total = 0;
-
-	for (size_t i = 0, at = 0, j = 0, skip = 0; i < to_count && j < from_count;) {
-		size_t n = to[i].iov_len - at;
-
-		if (n > from[j].iov_len - skip)
-			n = from[j].iov_len - skip;
-		for (size_t k = 0; k < n; k++)
-			((char *)to[i].iov_base)[at + k] = ((char *)from[j].iov_base)[skip + k];
-		total += (long)n;
-		at += n;
-		skip += n;
-		if (at == to[i].iov_len) {
-			i++;
-			at = 0;
-		}
-		if (skip == from[j].iov_len) {
-			j++;
-			skip = 0;
-		}
-	}
-	return total;
-}
-
 /* ---- System calls ---- */
 
 OS_INLINE long os_read(int fd, void *buf, size_t n)
