@@ -2,6 +2,7 @@
 #include "bench.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -50,6 +51,11 @@ void pin(void)
 void say(const char *row, const char *group, const char *name, double value)
 {
 	printf("%s\t%s\t%s\t%.3f\n", row, group, name, value);
+}
+
+void say_skipped(const char *what, const char *why)
+{
+	fprintf(stderr, "bench: no %s: %s\n", what, why);
 }
 
 /* ---- Slices ---- */
@@ -127,6 +133,20 @@ void measure_late(const struct waiter *waiters, size_t count)
 }
 
 /* ---- Descriptors ---- */
+
+int open_here(void)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+	int fd;
+
+	must(n > 0, "/proc/self/exe");
+	path[n] = '\0';
+	*strrchr(path, '/') = '\0';
+	fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	must(fd >= 0, path);
+	return fd;
+}
 
 void make_pair(int pair[2])
 {

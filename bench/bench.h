@@ -40,6 +40,12 @@ void must(bool holds, const char *what);
 
 int64_t now_ns(void);
 
+/* Says on standard error why a row, or a part of it, is missing. */
+void say_skipped(const char *what, const char *why);
+
+/* A file without a name, beside the program. */
+int open_here(void);
+
 void make_pair(int pair[2]);
 void make_tcp_pair(int pair[2]);
 
