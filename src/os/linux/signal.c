@@ -11,11 +11,11 @@
 #include <ucontext.h>
 
 #if defined(__x86_64__)
-#include "interrupt_x86_64.h"
+#include "signal_x86_64.h"
 #elif defined(__aarch64__)
-#include "interrupt_aarch64.h"
+#include "signal_aarch64.h"
 #else
-#include "interrupt_riscv64.h"
+#include "signal_riscv64.h"
 #endif
 
 long lp_call_while(const uint32_t *word, uint32_t expected, const struct os_call *call)

@@ -1,7 +1,7 @@
-/* riscv64: the look and the call that an interrupt finds no gap between, and where a thread stands.
- * Included by interrupt.c alone. */
-#ifndef LP_INTERRUPT_ARCH_H
-#define LP_INTERRUPT_ARCH_H
+/* aarch64: the look and the call that an interrupt finds no gap between, and where a thread stands.
+ * Included by signal.c alone. */
+#ifndef LP_SIGNAL_ARCH_H
+#define LP_SIGNAL_ARCH_H
 
 /* long lp_call_while(const uint32_t *word, uint32_t expected, const struct os_call *call)
  *
@@ -15,24 +15,23 @@ __asm__(".text\n"
         ".balign 32\n"
         "lp_call_while:\n"
         "	.cfi_startproc\n"
-        "	mv t0, a0\n"
-        "	sext.w t1, a1\n"
-        "	mv t2, a2\n"
-        "	ld a7, 0(t2)\n"
-        "	ld a0, 8(t2)\n"
-        "	ld a1, 16(t2)\n"
-        "	ld a2, 24(t2)\n"
-        "	ld a3, 32(t2)\n"
-        "	ld a4, 40(t2)\n"
-        "	ld a5, 48(t2)\n"
+        "	hint #34\n" /* bti c */
+        "	mov x9, x0\n"
+        "	mov w10, w1\n"
+        "	mov x11, x2\n"
+        "	ldr x8, [x11]\n"
+        "	ldp x0, x1, [x11, #8]\n"
+        "	ldp x2, x3, [x11, #24]\n"
+        "	ldp x4, x5, [x11, #40]\n"
         "lp_call_look:\n"
-        "	lw t3, 0(t0)\n"
-        "	bne t3, t1, lp_call_abort\n"
+        "	ldr w12, [x9]\n"
+        "	cmp w12, w10\n"
+        "	b.ne lp_call_abort\n"
         "lp_call_insn:\n"
-        "	ecall\n"
+        "	svc #0\n"
         "	ret\n"
         "lp_call_abort:\n"
-        "	li a0, -4\n"
+        "	mov x0, #-4\n"
         "	ret\n"
         "	.cfi_endproc\n"
         ".size lp_call_while, .-lp_call_while\n");
@@ -40,6 +39,7 @@ __asm__(".text\n"
 struct lp_sigaction {
 	void (*handler)(int, siginfo_t *, void *);
 	unsigned long flags;
+	void *restorer;
 	uint64_t mask;
 };
 
@@ -49,37 +49,34 @@ OS_INLINE void lp_sigaction_returns(struct lp_sigaction *action)
 	(void)action;
 }
 
-enum { LP_A0 = 10, LP_A7 = 17 };
-
 OS_INLINE uintptr_t lp_where(const ucontext_t *at)
 {
-	return (uintptr_t)at->uc_mcontext.__gregs[REG_PC];
+	return (uintptr_t)at->uc_mcontext.pc;
 }
 
 OS_INLINE void lp_move(ucontext_t *at, uintptr_t where)
 {
-	at->uc_mcontext.__gregs[REG_PC] = where;
+	at->uc_mcontext.pc = where;
 }
 
-/* The number of the system call that the thread is about to make, or -1. Instructions may begin at
- * any even address. */
+/* The number of the system call that the thread is about to make, or -1. */
 OS_INLINE long lp_about_to_call(const ucontext_t *at)
 {
-	const uint16_t *insn = (const uint16_t *)lp_where(at);
+	const uint32_t *insn = (const uint32_t *)lp_where(at);
 
-	return insn[0] == 0x0073 && insn[1] == 0 ? (long)at->uc_mcontext.__gregs[LP_A7] : -1;
+	return *insn == 0xd4000001 ? (long)at->uc_mcontext.regs[8] : -1;
 }
 
 OS_INLINE long lp_call_argument(const ucontext_t *at, int i)
 {
-	return (long)at->uc_mcontext.__gregs[LP_A0 + i];
+	return (long)at->uc_mcontext.regs[i];
 }
 
 /* Past the system call, as if it had said that. */
 OS_INLINE void lp_answer(ucontext_t *at, long result)
 {
-	at->uc_mcontext.__gregs[LP_A0] = (unsigned long)result;
-	at->uc_mcontext.__gregs[REG_PC] += 4;
+	at->uc_mcontext.regs[0] = (uint64_t)result;
+	at->uc_mcontext.pc += 4;
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* x86-64: the look and the call that an interrupt finds no gap between, and where a thread stands.
- * Included by interrupt.c alone. */
-#ifndef LP_INTERRUPT_ARCH_H
-#define LP_INTERRUPT_ARCH_H
+ * Included by signal.c alone. */
+#ifndef LP_SIGNAL_ARCH_H
+#define LP_SIGNAL_ARCH_H
 
 /* long lp_call_while(const uint32_t *word, uint32_t expected, const struct os_call *call)
  *
