@@ -3,4 +3,4 @@
 # scenarios: s5_one
 # memory: c11
 # file: src/fd/slot.c
-s|struct lp_parker \*p = os_load_ptr(&slot->closer, OS_SEQ_CST); /\* C2 \*/|struct lp_parker *p = os_load_ptr(\&slot->closer, OS_ACQUIRE); /* C2 */|
+s|p = os_load_ptr(&slot->closer, OS_SEQ_CST); /\* C2 \*/|p = os_load_ptr(\&slot->closer, OS_ACQUIRE); /* C2 */|

@@ -1,6 +1,6 @@
 # The small lock is given back without waking who sleeps for it.
 # promise: 8 fair and serial
-# scenarios: queue_turns
+# scenarios: lock_two
 # memory: both
 # file: src/park/lock.h
 s|if (os_swap_u32(&lock->word, 0) == 2)|if (os_swap_u32(\&lock->word, 0) == 3)|

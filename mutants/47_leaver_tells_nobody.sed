@@ -3,4 +3,4 @@
 # scenarios: s5_one
 # memory: both
 # file: src/fd/slot.c
-s|if ((word & LP_CLOSED) != 0 && (word & LP_USERS) == 1) {|if ((word \& LP_CLOSED) != 0 \&\& (word \& LP_USERS) == 0) {|
+s|if ((word & (LP_CLOSED . LP_USERS)) != (LP_CLOSED . 1))|if ((word \& (LP_CLOSED \| LP_USERS)) != LP_CLOSED)|

@@ -3,4 +3,4 @@
 # scenarios: s5_one
 # memory: both
 # file: src/fd/turn.h
-s|while (!os_unlikely((word & (LP_OTHERS \| LP_CLOSED)) != 0))|while (!os_unlikely((word \& LP_OTHERS) != 0))|
+s|if (os_unlikely((word & LP_CLOSED) != 0))|if (os_unlikely((word \& LP_INHERITED) != 0))|

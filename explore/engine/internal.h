@@ -48,6 +48,7 @@ struct x_thread {
 	enum x_life life;
 	int saved_errno;
 	uint16_t steps;
+	uint32_t all_steps;    /* private ones too */
 	struct x_clock clock;  /* after its last step */
 	struct x_clock before; /* that clock before it */
 	size_t event;          /* of its last step, when showing */
@@ -57,11 +58,12 @@ struct x_run {
 	const struct x_scenario *scenario;
 	const struct x_options *options;
 	struct x_thread threads[X_THREADS];
-	int count;    /* threads of the scenario; the clock is number `count` */
-	int current;  /* whose steps these are; -1: nobody's */
-	int acting;   /* outside of runs: whom setup acts for */
-	bool running; /* inside a run */
-	bool alone;   /* after x_alone */
+	int count;     /* threads of the scenario; the clock is number `count` */
+	int current;   /* whose steps these are; -1: nobody's */
+	int acting;    /* outside of runs: whom setup acts for */
+	bool running;  /* inside a run */
+	bool alone;    /* after x_alone */
+	bool given_up; /* a thread was: the run counts for nothing */
 	bool starting;
 	int ticks;             /* instants that have come */
 	int faults[X_THREADS]; /* left */
@@ -77,6 +79,9 @@ enum x_end { X_END_DONE, X_END_BLOCKED, X_END_RESTART, X_END_BROKEN, X_END_UNFIT
 enum x_end x_run_once(struct x_report *r);
 /* The run ends here. Does not come back. */
 __attribute__((noreturn)) void x_run_leave(enum x_end end);
+/* The calling thread goes no further: another run stands for what it would do. The others go on, so that
+ * their races are seen. Does not come back. */
+__attribute__((noreturn)) void x_give_up(void);
 /* Those that wait in a step that may be taken now; the clock, if it has an instant left. */
 x_mask x_run_enabled(void);
 

@@ -208,6 +208,41 @@ static bool nobody_else(void)
 	return !x_run.running || x_run.alone;
 }
 
+/* ---- Going round ----
+ *
+ * while (!cas(word, &seen, f(seen)));  with `seen` loaded just before. A round that fails changes
+ * nothing, and the run in which its load was made just before the compare-and-swap instead differs from
+ * this one in nothing else: it finds the same value, with less seen of others. That run is gone through
+ * as well, since the load depends on who changed the word in between. So this thread goes no further here
+ * ("assume", as GenMC and Nidhugg treat such loops); the others do, whose races count. */
+
+static struct {
+	x_object object;
+	uint64_t value;
+	uint32_t step; /* the thread's own count, private ones included */
+	uint32_t run;
+} last_loads[X_THREADS];
+
+static void remember_load(x_object o, uint64_t value)
+{
+	int self = x_run.current;
+
+	last_loads[self].object = o;
+	last_loads[self].value = value;
+	last_loads[self].step = x_run.threads[self].all_steps;
+	last_loads[self].run = run;
+}
+
+/* The compare-and-swap that was just taken is the step after that load. */
+static bool goes_round(x_object o, uint64_t expected)
+{
+	int self = x_run.current;
+
+	return last_loads[self].run == run && last_loads[self].object == o &&
+	       last_loads[self].value == expected &&
+	       last_loads[self].step + 1 == x_run.threads[self].all_steps;
+}
+
 /* ---- Loads ---- */
 
 /* Which message a load takes: the newest, or one of those it may still find. */
@@ -258,6 +293,7 @@ static struct value load(const void *a, int size, int order)
 		return raw(a, size);
 	w = history(op.object, a, size);
 	index = pick(op.object, w, order);
+	remember_load(op.object, messages[w->messages[index]].value.low);
 	take(op.object, index, order == __ATOMIC_ACQUIRE || order == __ATOMIC_SEQ_CST);
 	x_note(0, messages[w->messages[index]].value.low);
 	x_note(1, (uint64_t)order);
@@ -322,6 +358,7 @@ struct rmw {
 	int size;
 	/* The new value from the old one; false: it stays as it is, and this was a load. */
 	bool (*change)(const struct rmw *m, struct value old, struct value *v);
+	bool (*enabled)(const struct x_op *op); /* NULL: always */
 	struct value expected, operand;
 };
 
@@ -357,6 +394,7 @@ static struct value modify(const struct rmw *m, const char *name, bool *done)
 	}
 	op.object = x_object_at(m->a, describe_word);
 	op.reads = x_only(op.object);
+	op.enabled = m->enabled;
 	x_step(&op);
 	x_plain_check(m->a, m->size, true);
 	old = raw(m->a, m->size);
@@ -416,6 +454,26 @@ uint64_t x_swap(void *a, int size, uint64_t v)
 	return modify(&m, "swap", &done).low;
 }
 
+static bool is_free(const struct x_op *op)
+{
+	const struct rmw *m = op->arg;
+
+	return raw(m->a, m->size).low == 0;
+}
+
+void x_lock(uint32_t *a)
+{
+	struct rmw m = {.a = a,
+	                .size = sizeof *a,
+	                .change = change_swap,
+	                .enabled = is_free,
+	                .operand = {1, 0}};
+	bool done;
+
+	if (modify(&m, "lock", &done).low != 0)
+		x_unfit("a lock would be waited for for ever, alone or in setup");
+}
+
 uint64_t x_add(void *a, int size, uint64_t v)
 {
 	struct rmw m = {.a = a, .size = size, .change = change_add, .operand = {v, 0}};
@@ -443,6 +501,18 @@ bool x_cas(void *a, int size, uint64_t *expected, uint64_t v)
 
 	*expected = modify(&m, "cas", &done).low;
 	return done;
+}
+
+bool x_cas_round(void *a, int size, uint64_t *expected, uint64_t v)
+{
+	uint64_t loaded = *expected;
+
+	if (x_cas(a, size, expected, v))
+		return true;
+	if (!nobody_else() && x_run.options->mode == X_COMPLETE && !x_run.all_visible &&
+	    goes_round(x_object_at(a, describe_word), loaded))
+		x_give_up();
+	return false;
 }
 
 bool x_owned_set(void *o, uint64_t owner, int64_t v)

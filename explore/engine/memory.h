@@ -16,6 +16,12 @@ uint64_t x_add(void *a, int size, uint64_t v);
 uint64_t x_or(void *a, int size, uint64_t v);
 bool x_cas(void *a, int size, uint64_t *expected, uint64_t v);
 
+/* The same, for who on failure looks at what was found, does nothing else, and tries again. */
+bool x_cas_round(void *a, int size, uint64_t *expected, uint64_t v);
+
+/* Waits until the word is 0, and makes it 1. */
+void x_lock(uint32_t *a);
+
 /* Sixteen bytes: an owner and a number, see os.h. */
 bool x_owned_set(void *o, uint64_t owner, int64_t v);
 void x_owned_reset(void *o, uint64_t owner, int64_t v);

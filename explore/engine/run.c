@@ -252,12 +252,12 @@ static int next(void)
 		x_mask enabled = x_run_enabled();
 		int thread;
 
-		if ((enabled & ~x_bit(x_run.count)) == 0)
+		if ((enabled & ~x_bit(x_run.count)) == 0 && !x_run.given_up)
 			rest(enabled == 0);
 		if (enabled == 0) {
 			touch_waiting();
 			x_search_end();
-			x_run_leave(X_END_DONE);
+			x_run_leave(x_run.given_up ? X_END_BLOCKED : X_END_DONE);
 		}
 		thread = x_search_next(enabled);
 		if (thread != x_run.count)
@@ -298,10 +298,11 @@ void x_step(struct x_op *op)
 	if (!x_run.running || self < 0)
 		return;
 	x_progress();
+	x_run.threads[self].all_steps++;
 	if (++x_run.all_steps > MAX_PRIVATE)
 		x_unfit("a run of more than %d steps, private ones counted", MAX_PRIVATE);
-	if (X_LIKELY(!x_run.all_visible) && op->enabled == NULL &&
-	    ((op->reads | op->writes) & x_shared) == 0) {
+	if (X_LIKELY(!x_run.all_visible) && ((op->reads | op->writes) & x_shared) == 0 &&
+	    (op->enabled == NULL || op->enabled(op))) {
 		if (x_touch(self, op->reads, op->writes))
 			x_run_leave(X_END_RESTART);
 		if (x_recording)
@@ -314,6 +315,22 @@ void x_step(struct x_op *op)
 	else
 		go_to(next());
 	take(self, op);
+}
+
+static bool never(const struct x_op *op)
+{
+	(void)op;
+	return false;
+}
+
+void x_give_up(void)
+{
+	struct x_op op = {.name = "given up", .object = -1, .enabled = never};
+
+	x_run.given_up = true;
+	x_run.threads[x_run.current].op = &op;
+	go_to(next());
+	abort(); /* nobody lets it go on */
 }
 
 int x_choose(int n, const char *what)
@@ -404,7 +421,7 @@ static void make_stacks(void)
 static void begin(void)
 {
 	x_run.ticks = 0;
-	x_run.alone = false;
+	x_run.alone = x_run.given_up = false;
 	x_run.steps = x_run.all_steps = 0;
 	memset(&x_run.threads[x_run.count], 0, sizeof *x_run.threads);
 	for (int i = 0; i < x_run.count; i++) {

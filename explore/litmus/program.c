@@ -96,7 +96,8 @@ static bool parse_access(struct access *a, const char *t)
 		a->kind = SWAP;
 		return t[3] == '\0';
 	case '+':
-		a->kind = ADD;
+	case '*':
+		a->kind = t[1] == '+' ? ADD : ROUND;
 		return t[3] == '\0';
 	case ':':
 		a->kind = CAS;
@@ -155,7 +156,8 @@ static void print_access(const struct access *a, FILE *to)
 		(void)fprintf(to, "%c<%u", word, a->value);
 		break;
 	case ADD:
-		(void)fprintf(to, "%c+%u", word, a->value);
+	case ROUND:
+		(void)fprintf(to, "%c%c%u", word, a->kind == ADD ? '+' : '*', a->value);
 		break;
 	case CAS:
 		(void)fprintf(to, "%c:%u>%u", word, a->expected, a->value);
@@ -268,6 +270,11 @@ static void make_access(const struct access *a, uint8_t *seen)
 	case ADD:
 		old = x_add(word, 4, a->value);
 		break;
+	case ROUND:
+		old = x_load(word, 4, __ATOMIC_RELAXED);
+		while (!x_cas_round(word, 4, &old, old + a->value))
+			;
+		break;
 	case CAS:
 		(void)x_cas(word, 4, &old, a->value);
 		break;
@@ -310,7 +317,7 @@ static void thread_3(void)
 
 bool access_reads(enum access_kind kind)
 {
-	return kind == LOAD || kind == SWAP || kind == ADD || kind == CAS;
+	return kind == LOAD || kind == SWAP || kind == ADD || kind == ROUND || kind == CAS;
 }
 
 static uint64_t outcome(void)

@@ -8,6 +8,7 @@
  *   x.acq    load, in the order rlx, acq or sc        x<1     swap, which stores 1
  *   x=1.rel  store, in the order rlx, rel or sc       x:0>1   compare with 0 and swap for 1
  *   x+1      add                                      x!      wait until the newest value is not 0
+ *   x*1      add, by loads and compare-and-swaps that go round until one succeeds
  *   [ and ]  take the lock, which may have to be waited for; give it back
  * Behind a semicolon: the words whose last values belong to the outcome.
  *
@@ -27,7 +28,7 @@ enum {
 	NOT_REACHED = 8, /* in place of a digit */
 };
 
-enum access_kind { LOAD, STORE, SWAP, ADD, CAS, AWAIT, LOCK, UNLOCK };
+enum access_kind { LOAD, STORE, SWAP, ADD, ROUND, CAS, AWAIT, LOCK, UNLOCK };
 
 struct access {
 	enum access_kind kind;

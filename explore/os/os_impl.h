@@ -92,7 +92,7 @@ OS_INLINE bool os_cas_u32(os_u32 *a, uint32_t *expected, uint32_t v)
 
 OS_INLINE bool os_cas_u64(os_u64 *a, uint64_t *expected, uint64_t v)
 {
-	return x_cas(&a->v, 8, expected, v);
+	return x_cas_round(&a->v, 8, expected, v);
 }
 
 OS_INLINE bool os_owned_set(struct os_owned *o, uint64_t owner, int64_t v)

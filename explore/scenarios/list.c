@@ -7,7 +7,7 @@ extern const struct x_scenario sleep_move, sleep_cancel, sleep_lift, s1, s2, s2_
 	poll_set, poll_close, idle_drip, idle_set, idle_off, idle_lifted, release, shield,
 	leave_move, leave_cancel, fork_close, fork_works, wait_close, wait_set, wait_cancel,
 	dup_close, queue_turns, queue_quit, queue_set, queue_expiry, closers, closers_two,
-	faults_set, faults_data, speed;
+	faults_set, faults_data, lock_two, lock_three, speed;
 extern const struct x_scenario *const x_scenarios[];
 
 const struct x_scenario *const x_scenarios[] = {
@@ -19,5 +19,6 @@ const struct x_scenario *const x_scenarios[] = {
 	&idle_drip,   &idle_set,     &idle_off,    &idle_lifted, &release,    &shield,
 	&leave_move,  &leave_cancel, &fork_close,  &fork_works,  &wait_close, &wait_set,
 	&wait_cancel, &dup_close,    &queue_turns, &queue_quit,  &queue_set,  &queue_expiry,
-	&closers,     &closers_two,  &faults_set,  &faults_data, &speed,      NULL,
+	&closers,     &closers_two,  &faults_set,  &faults_data, &lock_two,   &lock_three,
+	&speed,       NULL,
 };

@@ -96,7 +96,6 @@ const struct x_scenario queue_set = {
 
 const struct x_scenario queue_expiry = {
 	.name = "queue_expiry",
-	.large = true,
 	.about = "a writer waits; a queued one expires as room comes",
 	.setup = setup,
 	.threads = {writer, impatient, drain},

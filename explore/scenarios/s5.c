@@ -5,7 +5,7 @@
  * close.
  * To catch: 5 (the second look leaves closed out), 12, 13, 26 (close(2) before the last has left), 28
  * (only readers woken: s5_writer), 29, 30 (a queued waiter is dropped), 31 (closed not looked at after
- * the turn was won). s5_queued and s5_three have three threads: tens of millions of runs. */
+ * the turn was won). */
 #include "engine/engine.h"
 #include "kernel/kernel.h"
 #include "oracle/oracle.h"
@@ -91,7 +91,6 @@ const struct x_scenario s5_turn = {
 
 const struct x_scenario s5_queued = {
 	.name = "s5_queued",
-	.large = true,
 	.about = "queued reader; close while another has the turn and gives it up",
 	.setup = held,
 	.threads = {reader, lets_go, closer},
@@ -100,7 +99,6 @@ const struct x_scenario s5_queued = {
 
 const struct x_scenario s5_three = {
 	.name = "s5_three",
-	.large = true,
 	.about = "reader and queued reader; close",
 	.setup = setup,
 	.threads = {reader, reader, closer},

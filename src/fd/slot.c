@@ -26,19 +26,25 @@ lapse_fd lp_slot_handle(const struct lp_slot *slot)
 	return (lapse_fd)(os_load_u64(&lp_slots.tag, OS_RELAXED) | generation << 24 | slot->index);
 }
 
-/* After the subtraction the slot may be closed and used again: what follows only reads, and wakes a
- * parker that was or is a closer. */
+/* The slot may be closed and used again by now: this only reads, and wakes a parker that was or is a
+ * closer. */
+void lp_slot_left(struct lp_slot *slot, uint64_t word)
+{
+	struct lp_parker *p;
+
+	if ((word & (LP_CLOSED | LP_USERS)) != (LP_CLOSED | 1))
+		return;
+	p = os_load_ptr(&slot->closer, OS_SEQ_CST); /* C2 */
+	if (p != NULL)
+		lp_unpark(p); /* C3 */
+}
+
 void lp_slot_unpin(struct lp_slot *slot)
 {
 	uint64_t word = os_add_u64(&slot->word, UINT64_MAX) - 1; /* C1 */
 
 	lp_assert((word & LP_USERS) != LP_USERS);
-	if ((word & LP_CLOSED) != 0 && (word & LP_USERS) == 1) {
-		struct lp_parker *p = os_load_ptr(&slot->closer, OS_SEQ_CST); /* C2 */
-
-		if (p != NULL)
-			lp_nudge(p, LP_NOBODY); /* C3 */
-	}
+	lp_slot_left(slot, word);
 }
 
 void lp_slot_learn(struct lp_slot *slot, enum lp_learnt what)

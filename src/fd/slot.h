@@ -169,6 +169,8 @@ OS_INLINE int lp_slot_pin(lapse_fd fd, struct lp_slot **slot)
 
 /* -1 user; wakes the closer if it is now the only one. The slot may be gone afterwards. */
 void lp_slot_unpin(struct lp_slot *slot);
+/* What comes after a subtraction of one's own, which left `word`: does the closer have to be told? */
+void lp_slot_left(struct lp_slot *slot, uint64_t word);
 
 /* A slot for a new descriptor: nobody knows it yet. open gives the handle. 0 or -ENOMEM. */
 int lp_slot_take(struct lp_slot **slot);

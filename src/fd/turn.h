@@ -37,9 +37,12 @@ OS_INLINE void lp_turn_give(struct lp_slot *slot, int dir)
 {
 	uint64_t word = os_load_u64(&slot->word, OS_RELAXED);
 
-	while (!os_unlikely((word & (LP_OTHERS | LP_CLOSED)) != 0))
-		if (os_cas_u64(&slot->word, &word, word - LP_LOCK(dir) - 1))
+	while (!os_unlikely((word & LP_OTHERS) != 0))
+		if (os_cas_u64(&slot->word, &word, word - LP_LOCK(dir) - 1)) { /* C1 */
+			if (os_unlikely((word & LP_CLOSED) != 0))
+				lp_slot_left(slot, word - LP_LOCK(dir) - 1);
 			return;
+		}
 	lp_turn_pass_on(slot, dir);
 	lp_slot_unpin(slot);
 }

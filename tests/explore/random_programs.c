@@ -32,7 +32,7 @@ static const int store_orders[] = {__ATOMIC_RELAXED, __ATOMIC_RELEASE, __ATOMIC_
 static struct access make_access(unsigned words, bool may_wait)
 {
 	struct access a = {.word = (int)(1 + draw(words)), .value = 1 + draw(2)};
-	unsigned kind = draw(may_wait ? 12 : 11);
+	unsigned kind = draw(may_wait ? 13 : 12);
 
 	if (kind < 4) {
 		a.kind = LOAD;
@@ -46,6 +46,8 @@ static struct access make_access(unsigned words, bool may_wait)
 		a.kind = ADD;
 		a.value = 1;
 	} else if (kind == 10) {
+		a.kind = ROUND;
+	} else if (kind == 11) {
 		a.kind = CAS;
 		a.expected = draw(2);
 		a.value = 1 + draw(2);

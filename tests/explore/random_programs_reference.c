@@ -95,7 +95,7 @@ static void modify(struct state *s, int thread, const struct access *a)
 	see(s, thread, old);
 	if (a->kind == SWAP || (a->kind == CAS && old == a->expected))
 		put(s, thread, a->word, a->value, true, true);
-	else if (a->kind == ADD)
+	else if (a->kind == ADD || a->kind == ROUND)
 		put(s, thread, a->word, old + a->value, true, true);
 }
 
@@ -120,6 +120,7 @@ static void make(const struct state *s, int thread, const struct access *a)
 		break;
 	case SWAP:
 	case ADD:
+	case ROUND:
 	case CAS:
 		modify(&after, thread, a);
 		break;
