@@ -136,8 +136,7 @@ enum os_break {
 	OS_BREAK_WHOLE, /* the same, and any system call that waits and allows it */
 };
 
-/* Once before the first of the others; again, if somebody may have taken the signal away. 0 or
- * -errno. */
+/* Before the first of the others; only the first time counts. 0 or -errno. */
 int os_interrupt_start(enum os_break (*look)(void));
 
 /* Which signal, before it has been started. 0, -EBUSY, -EINVAL. */

@@ -24,12 +24,15 @@ extern const char lp_call_look[] __attribute__((visibility("hidden")));
 extern const char lp_call_insn[] __attribute__((visibility("hidden")));
 extern const char lp_call_abort[] __attribute__((visibility("hidden")));
 
+enum { NOT_YET, BUSY, STARTED };
+
 /* Which signal: 0 until it is chosen, by lapse_use_signal or at the first need; by compare-and-swap,
- * never changed once `started` is set. */
+ * never changed once `started`
+ * says so. */
 static os_u32 chosen;
-/* Guards what follows against two who start at once; never held while sleeping. */
-static os_u32 starting;
-static os_u32 started; /* stored with release by who has `starting`; read by lapse_use_signal */
+/* NOT_YET, BUSY while one installs the handler, STARTED; by compare-and-swap. Once it is STARTED what
+ * follows does not change any more. */
+static os_u32 started;
 static enum os_break (*look_there)(void); /* written before the handler is in place */
 
 /* What was there before: written before our handler is in place, and once more if it turns out to be
@@ -187,7 +190,7 @@ int os_interrupt_signal(int signo)
 	    signo == SIGFPE || signo == SIGTRAP || signo == SIGSYS)
 		return -EINVAL;
 	do {
-		if (os_load_u32(&started, OS_ACQUIRE) != 0)
+		if (os_load_u32(&started, OS_ACQUIRE) != NOT_YET)
 			return -EBUSY;
 	} while (!os_cas_u32(&chosen, &seen, (uint32_t)signo));
 	return 0;
@@ -200,7 +203,8 @@ static long action(const struct lp_sigaction *set, struct lp_sigaction *old)
 }
 
 /* The handler runs with everything blocked: it is short, and none of the caller's should stand on
- * it. */
+ * it. Only once: over a handler that was installed over ours, and passes on to it, the two would pass
+ * on to each other for ever. */
 static long install(void)
 {
 	struct lp_sigaction own = {
@@ -209,33 +213,32 @@ static long install(void)
 		.mask = UINT64_MAX,
 	};
 	struct lp_sigaction old;
-	long r = action(NULL, &old);
+	long r = action(NULL, &before);
 
-	if (r < 0 || old.handler == on_signal)
-		return r;
-	before = old;
 	lp_sigaction_returns(&own);
-	r = action(&own, &old);
-	if (r == 0 && old.handler != on_signal)
+	if (r == 0)
+		r = action(&own, &old);
+	if (r == 0)
 		before = old;
 	return r;
 }
 
 int os_interrupt_start(enum os_break (*look)(void))
 {
-	uint32_t seen = 0;
+	uint32_t seen = NOT_YET;
+	uint32_t none = 0;
 	long r;
 
-	while (!os_cas_u32(&starting, &seen, 1)) {
+	while (!os_cas_u32(&started, &seen, BUSY)) {
+		if (seen == STARTED)
+			return 0;
 		(void)os_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
-		seen = 0;
+		seen = NOT_YET;
 	}
-	seen = 0;
-	os_store_u32(&started, 1, OS_SEQ_CST);
-	(void)os_cas_u32(&chosen, &seen, SIGURG);
+	(void)os_cas_u32(&chosen, &none, SIGURG);
 	look_there = look;
 	r = install();
-	(void)os_swap_u32(&starting, 0);
+	(void)os_swap_u32(&started, r == 0 ? STARTED : NOT_YET);
 	return (int)r;
 }
 
