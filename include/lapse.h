@@ -10,6 +10,7 @@
  *   EBADF          never a handle, closed before or during the call, or inherited across fork
  *   ECANCELED      lapse_cancel, or a scope was cancelled, while it ran; nothing was consumed
  *   LAPSE_EXPIRED  a deadline in force, an idle limit or a scope's deadline passed
+ * Of what changes a file any of them is EINPROGRESS once it is under way: it may still happen.
  * A count always beats an error: what the kernel has moved is reported, whatever came meanwhile.
  */
 #ifndef LAPSE_H
@@ -82,8 +83,8 @@ typedef struct lapse_handle *lapse_fd;
  * LAPSE_NOFD with EBADF, ENOMEM; the descriptor is then still the caller's. */
 lapse_fd lapse_adopt(int sysfd);
 
-/* open(2), with O_CLOEXEC. The enclosing scopes are looked at as it begins; an open that itself
- * blocks, as of a FIFO without a peer, is not broken off. */
+/* open(2), with O_CLOEXEC. One that blocks, as of a FIFO without a peer or on a server that is silent,
+ * is given up when an enclosing scope ends; with O_CREAT or O_TRUNC that is EINPROGRESS. */
 lapse_fd lapse_open(const char *path, int flags, mode_t mode);
 lapse_fd lapse_openat(int dirfd, const char *path, int flags, mode_t mode);
 
@@ -101,13 +102,16 @@ lapse_fd lapse_dup(lapse_fd fd);
 int lapse_sysfd(lapse_fd fd);
 
 /* Fail every pending operation with EBADF, wait until the last has left, then close(2), whose
- * result this is; a close(2) that was interrupted is EINPROGRESS, the number is gone. Obeys no
- * scope and no deadline. Of two closers one gets EBADF, at once. ENOMEM: a thread whose first call
- * this is cannot be made able to wait; nothing was done. */
+ * result this is. Obeys no scope and no deadline; only the close(2) of a file, which may hang, is let
+ * go at the deadline that was in force, but not within 20 ms. Let go or interrupted, it is EINPROGRESS,
+ * and handle and number are gone. Of two closers one gets EBADF, at once. EDEADLK: from inside
+ * lapse_call_on of this handle. ENOMEM: a thread whose first call this is cannot be made able to wait;
+ * nothing was done. */
 int lapse_close(lapse_fd fd);
 
 /* The same, but the system's number is returned instead of closed, with its flags as they came.
- * Bytes that a splice left with the handle are lost, as by closing it. */
+ * Bytes that a splice left with the handle are lost, as by closing it, and so are POSIX locks
+ * (F_SETLK) if calls on a file had deadlines. */
 int lapse_release(lapse_fd fd);
 
 /* ---- Deadlines ---- */
@@ -187,8 +191,7 @@ int lapse_sendmmsg(lapse_fd fd, struct mmsghdr *msgs, unsigned count, int flags)
 lapse_fd lapse_accept(lapse_fd fd, struct sockaddr *from, socklen_t *from_size);
 
 /* 0 once the peer is there for certain. A unix socket whose backlog is full is waited for. After
- * LAPSE_EXPIRED or ECANCELED it may be called again, and waits for the same attempt. On a blocking
- * socket made elsewhere connect(2) itself blocks, and is not broken off. */
+ * LAPSE_EXPIRED or ECANCELED it may be called again, and waits for the same attempt. */
 int lapse_connect(lapse_fd fd, const struct sockaddr *to, socklen_t to_size);
 
 int lapse_shutdown(lapse_fd fd, int how);
@@ -206,6 +209,11 @@ ssize_t lapse_copy_file_range(lapse_fd out, off_t *out_offset, lapse_fd in, off_
                               size_t n);
 
 /* ---- Files ---- */
+
+/* A call on a file, reading and writing it too, that was begun with a deadline, an idle limit or a
+ * scope in force is let go when it ends: it may go on, in a thread of the library's, on data of its
+ * own. What changes the file then fails with EINPROGRESS; a read moves neither bytes nor the position.
+ * One that was begun without is the system call itself, and nothing set later ends it. */
 
 int lapse_fsync(lapse_fd fd);
 int lapse_fdatasync(lapse_fd fd);
