@@ -173,7 +173,7 @@ void held_start(struct held *h)
 	h->descriptors = check_descriptor_count();
 }
 
-void held_stop(struct held *h)
+void held_settle(struct held *h)
 {
 	static const struct timespec pause = {0, 100000};
 
@@ -181,6 +181,11 @@ void held_stop(struct held *h)
 		fixture_release(&h->fixture);
 	while (check_descriptor_count() > h->descriptors)
 		nanosleep(&pause, NULL);
+}
+
+void held_stop(struct held *h)
+{
+	held_settle(h);
 	fixture_stop(&h->fixture);
 }
 
@@ -238,6 +243,15 @@ void held_block(struct held *h)
 	fixture_await(&h->fixture, h->operation->op, count + 1);
 }
 
+void held_is_unanswered(struct held *h)
+{
+	uint64_t count = fixture_held(&h->fixture, h->operation->op);
+
+	if (count != 1)
+		fail_msg("%s of %s: %u requests are held, expected 1", h->operation->name, h->file,
+		         (unsigned)count);
+}
+
 static void came_to(struct held *h, intptr_t result, int error)
 {
 	if (h->call.thread != 0)
@@ -256,4 +270,12 @@ void held_was_let_go(struct held *h, int error)
 void held_was_good(struct held *h)
 {
 	came_to(h, h->operation->counts ? HELD_SIZE : 0, 0);
+}
+
+void held_let_go(struct held *h)
+{
+	CHECK(lapse_set_deadline(h->fd, lapse_in(3600 * LAPSE_S)) == 0);
+	held_block(h);
+	CHECK(lapse_set_deadline(h->fd, lapse_now()) == 0);
+	held_was_let_go(h, LAPSE_EXPIRED);
 }

@@ -42,8 +42,11 @@ struct held {
 /* Start a fixture and open nothing, or skip the test. */
 void held_start(struct held *h);
 
-/* Answer everything, wait until every descriptor is closed that was opened since, those of the
- * library too, and stop the fixture. */
+/* Answer everything, and wait until every descriptor is closed that was opened since, those of the
+ * library too: then no call is under way. */
+void held_settle(struct held *h);
+
+/* The same, and stop the fixture. */
 void held_stop(struct held *h);
 
 /* Open that file of the fixture, or fail. */
@@ -58,6 +61,12 @@ void held_end(struct held *h);
 /* Run the call in this thread, or start it in another and wait until its request has come. */
 void held_run(struct held *h);
 void held_block(struct held *h);
+
+/* Have it let go, by a deadline that is moved to now once the server was asked. */
+void held_let_go(struct held *h);
+
+/* The server has not answered it yet, so whatever has ended did so without. */
+void held_is_unanswered(struct held *h);
 
 /* The call, joined if need be, was let go because of that error; or it was good. */
 void held_was_let_go(struct held *h, int error);
