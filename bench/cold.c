@@ -7,8 +7,8 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/statvfs.h>
-#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -28,6 +28,8 @@ static const char *unfit(void)
 	must(fstatfs(file, &fs) == 0 && fstatvfs(file, &room) == 0, "fstatfs");
 	if (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC)
 		return "the build folder is in memory";
+	if (sysconf(_SC_PAGESIZE) != 4096)
+		return "pages are not of 4 KiB";
 	if ((off_t)(room.f_bavail * room.f_frsize / 2) < file_size)
 		return "less than 2 GiB are free";
 	return NULL;
@@ -50,18 +52,31 @@ static void fill(void)
 	must(fsync(file) == 0, "fsync");
 }
 
-/* False if something of the file stays cached all the same. */
+/* How many of its pages are cached. */
+static size_t cached(void)
+{
+	static unsigned char pages[(1 << 30) / 4096];
+	void *map = mmap(NULL, (size_t)file_size, PROT_READ, MAP_SHARED, file, 0);
+	size_t count = 0;
+
+	must(map != MAP_FAILED && mincore(map, (size_t)file_size, pages) == 0, "mincore");
+	must(munmap(map, (size_t)file_size) == 0, "munmap");
+	for (size_t i = 0; i < sizeof pages; i++)
+		count += pages[i] & 1;
+	return count;
+}
+
+/* False if more than a little stays cached all the same: what is on its way cannot be dropped. */
 static bool forget(void)
 {
-	struct iovec iov = {buf, 1};
-
-	must(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0, "posix_fadvise");
-	for (off_t at = file_size / 2; at < file_size; at += file_size / 8)
-		if (preadv2(file, &iov, 1, at, RWF_NOWAIT) >= 0)
-			return false;
-	must(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0, "posix_fadvise");
 	must(lseek(file, 0, SEEK_SET) == 0, "lseek");
-	return true;
+	for (int i = 0; i < 100; i++) {
+		must(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0, "posix_fadvise");
+		if (cached() < 1000)
+			return true;
+		usleep(10000);
+	}
+	return false;
 }
 
 static ssize_t by_read(size_t n)
@@ -80,7 +95,10 @@ static void measure_one(const char *group, const char *name, ssize_t (*by)(size_
 	off_t sum = 0;
 	ssize_t r;
 
-	must(forget(), "the file stays cached");
+	if (!forget()) {
+		say_skipped(name, "the file stays cached");
+		return;
+	}
 	begin = now_ns();
 	while ((r = by(chunk)) > 0)
 		sum += r;
