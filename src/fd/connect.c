@@ -108,50 +108,36 @@ static long outcome(int sysfd)
 	return r == -ENOTCONN ? -EAGAIN : r;
 }
 
-/* A unix socket whose peer's backlog is full has nothing in progress, and no event tells when there
- * is room: only connect itself waits for it, in the order of arrival, if it may. So a socket that is
- * ours is let wait meanwhile; one that others made so that it may not is asked again after pauses. */
-static long wait_for_room(struct lp_op *op, struct lp_side *side, const struct sockaddr *to,
-                          socklen_t to_size)
-{
-	int sysfd = lp_sysfd(side->slot);
-	uintptr_t flags = (uintptr_t)os_fcntl(sysfd, F_GETFL, NULL);
-	long r;
-
-	if (!lp_slot_knows(side->slot, LP_OURS)) {
-		r = lp_op_back_off(op);
-		return r < 0 ? r : os_connect(sysfd, to, to_size);
-	}
-	(void)os_fcntl(sysfd, F_SETFL, (void *)(flags & ~(uintptr_t)O_NONBLOCK));
-	r = lp_op_call(op, os_call_connect(sysfd, to, to_size));
-	(void)os_fcntl(sysfd, F_SETFL, (void *)flags);
-	return r;
-}
-
 /* What is in progress goes on in the kernel, whatever ends our wait: the next connect waits for it
- * again. One that poll spoke of too soon is asked again after a while. */
+ * again. A unix socket whose peer's backlog is full has nothing in progress, and no event tells when
+ * there is room: connect itself waits for it if the socket's mode lets it; otherwise it is asked again
+ * after a while, as is one that poll spoke of too soon. */
 static long establish(struct lp_op *op, struct lp_side *side, const struct sockaddr *to,
                       socklen_t to_size)
 {
 	int sysfd = lp_sysfd(side->slot);
 	bool began = false;
-	long r = waits(sysfd) ? lp_op_call(op, os_call_connect(sysfd, to, to_size))
-	                      : os_connect(sysfd, to, to_size);
 
-	while (r == -EAGAIN && to->sa_family == AF_UNIX)
-		r = wait_for_room(op, side, to, to_size);
-	while (r == -EINPROGRESS || r == -EALREADY || r == -EINTR) {
-		began = true;
-		r = lp_op_wait(op, side, POLLOUT);
-		if (r == 0)
-			r = outcome(sysfd);
+	for (;;) {
+		long r = waits(sysfd) ? lp_op_call(op, os_call_connect(sysfd, to, to_size))
+		                      : os_connect(sysfd, to, to_size);
+
+		if (r == -EISCONN && began)
+			return 0;
+		if (r == -EINPROGRESS || r == -EALREADY || r == -EINTR) {
+			began = true;
+			r = lp_op_wait(op, side, POLLOUT);
+			if (r == 0)
+				r = outcome(sysfd);
+		} else if (r == -EAGAIN && to->sa_family != AF_UNIX) {
+			return r; /* out of ports */
+		}
 		if (r != -EAGAIN)
 			return r;
 		r = lp_op_back_off(op);
-		if (r == 0)
-			r = os_connect(sysfd, to, to_size);
+		if (r < 0)
+			return r;
 	}
-	return r == -EISCONN && began ? 0 : r;
 }
 
 int lapse_connect(lapse_fd fd, const struct sockaddr *to, socklen_t to_size)

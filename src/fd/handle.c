@@ -56,19 +56,15 @@ lapse_fd lapse_adopt(int sysfd)
 lapse_fd lapse_socket(int domain, int type, int protocol)
 {
 	struct lp_slot *slot;
-	lapse_fd fd;
 	long r = lp_slot_take(&slot);
 
 	if (r < 0)
 		return failed(r);
 	r = os_socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
-	if (r < 0) {
-		lp_slot_give_back(slot);
-		return failed(r);
-	}
-	fd = lp_slot_open(slot, (int)r, kind_of_socket(type));
-	lp_slot_learn(slot, LP_OURS);
-	return fd;
+	if (r >= 0)
+		return lp_slot_open(slot, (int)r, kind_of_socket(type));
+	lp_slot_give_back(slot);
+	return failed(r);
 }
 
 lapse_fd lapse_dup(lapse_fd fd)

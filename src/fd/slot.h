@@ -51,7 +51,6 @@ enum lp_learnt {
 	LP_NO_NOWAIT_WRITE = 2, /* likewise */
 	LP_NO_NOSIGNAL = 4,     /* no RWF_NOSIGNAL: hold SIGPIPE back around the call */
 	LP_KEPT = 8,            /* `kept` holds bytes; set and cleared under the read lock */
-	LP_OURS = 16,           /* a socket made by us: nobody else minds its mode */
 	LP_IN_MEMORY = 32,      /* a file that needs no device and no server */
 	LP_ON_DEVICE = 64,      /* a file that may */
 	LP_EVENT = 256,         /* from here on: the event epoch */
@@ -83,7 +82,7 @@ struct lp_slot {
 	struct lp_waiter *list;
 	struct lp_lock lock;
 	union {
-		int kept[2];        /* open: a pipe's two ends, if LP_KEPT; the read lock's holder's */
+		int kept[2]; /* open: a pipe's two ends, if LP_KEPT; the read lock's holder's */
 		uint32_t next_free; /* free: under the free list's lock */
 	};
 	/* Which duplicate jobs work on, 0 for none: twin.c's, under its lock; the closer's once alone. */

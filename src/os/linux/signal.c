@@ -27,8 +27,7 @@ extern const char lp_call_abort[] __attribute__((visibility("hidden")));
 enum { NOT_YET, BUSY, STARTED };
 
 /* Which signal: 0 until it is chosen, by lapse_use_signal or at the first need; by compare-and-swap,
- * never changed once `started`
- * says so. */
+ * never changed once `started` says so. */
 static os_u32 chosen;
 /* NOT_YET, BUSY while one installs the handler, STARTED; by compare-and-swap. Once it is STARTED what
  * follows does not change any more. */
