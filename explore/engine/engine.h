@@ -50,14 +50,17 @@ struct x_op {
 	bool (*enabled)(const struct x_op *op);
 	const void *arg;           /* of the two */
 	uint64_t values[X_VALUES]; /* for people: what was read, written, returned */
+	/* After a visit (below) to a thread that waits to take it: true: it is not taken any more. NULL:
+	 * it is. */
+	bool (*visited)(const struct x_op *op);
 	/* Puts the step into words, after it was taken: "0 -> 1 (seq_cst)". NULL: nothing to add. */
 	void (*describe)(const struct x_op *op, char *buf, size_t size);
 };
 
 /* Let others run; come back when this step is to be taken, which the caller then does at once,
  * without another x_step in between. Outside of runs (setup, finish) it comes back at once, whatever
- * `enabled` says. */
-void x_step(struct x_op *op);
+ * `enabled` says. False: op->visited has called it off. */
+bool x_step(struct x_op *op);
 
 /* For people: values[i] of the caller's last step, known only now that it was taken. */
 void x_note(int i, uint64_t value);
@@ -74,7 +77,27 @@ int x_fault(int n, const char *what);
 int x_self(void);         /* 0..; -1 outside of runs, unless x_be says otherwise */
 bool x_running(void);     /* inside a run */
 void x_be(int thread);    /* in setup: act for this thread from here on */
-int x_thread_count(void); /* those of the scenario, the clock left out */
+int x_thread_count(void); /* those of the scenario, started ones and the clock left out */
+
+/* In a run: start fn(arg) as one of the scenario's spare threads, and let it go on to its first step.
+ * What came before the caller's last step comes before all of its steps. Its number, or -1: there is
+ * none left. Between a step and the next one of the same thread. */
+int x_start(void (*fn)(void *), void *arg);
+/* The calling thread ends here. Does not come back. */
+__attribute__((noreturn)) void x_end_thread(void);
+
+/* ---- Visits: what comes upon a thread wherever it stands, as signals do ----
+ * To the threads that the scenario lists as visited: at any of their steps on shared objects, and
+ * while they wait in one. A visit is a step of nobody's, upon which the visited thread does something
+ * else first, which may take steps. */
+struct x_visits {
+	x_object (*pending)(int thread); /* what may_come looks at, alone */
+	bool (*may_come)(int thread);
+	void (*comes)(int thread); /* that step is taken */
+	void (*visit)(void);       /* and what comes of it, in the thread */
+};
+void x_on_visits(const struct x_visits *visits);
+bool x_may_be_visited(int thread);
 
 /* All other threads are gone from here on, wherever they were: what fork does to them. A step that
  * touches everything. */
@@ -128,6 +151,8 @@ struct x_scenario {
 	void (*finish)(void); /* after each run that came to its end; NULL: nothing to add */
 	int64_t instants[6];  /* the times that the clock moves to, rising; 0 ends them */
 	int faults;           /* that each thread may meet in a run */
+	int spare;            /* threads that may be started in a run */
+	unsigned visited;     /* threads that visits may come upon: a bit each */
 	bool large;           /* within two preemptions, unless it is asked for by its name */
 	/* What a run came to, as a number, to count how many different ones there were; NULL: 0 */
 	uint64_t (*outcome)(void);

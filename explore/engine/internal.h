@@ -44,7 +44,10 @@ enum x_life { X_ABSENT, X_STARTED, X_ENDED };
 
 struct x_thread {
 	void *stack_pointer; /* while it is switched away from */
-	struct x_op *op;     /* the step it waits to take; NULL: none */
+	void (*fn)(void *);  /* a started one's */
+	void *arg;
+	bool visited;    /* a visit has come, and what it does is not begun */
+	struct x_op *op; /* the step it waits to take; NULL: none */
 	enum x_life life;
 	int saved_errno;
 	uint16_t steps;
@@ -58,13 +61,18 @@ struct x_run {
 	const struct x_scenario *scenario;
 	const struct x_options *options;
 	struct x_thread threads[X_THREADS];
-	int count;     /* threads of the scenario; the clock is number `count` */
-	int current;   /* whose steps these are; -1: nobody's */
-	int acting;    /* outside of runs: whom setup acts for */
-	bool running;  /* inside a run */
-	bool alone;    /* after x_alone */
-	bool given_up; /* a thread was: the run counts for nothing */
-	bool starting;
+	int own;   /* threads of the scenario */
+	int spare; /* those after them, which may be started */
+	int count; /* and the visits, one for each visited thread; the clock is number `count` */
+	int hosts[X_THREADS];    /* a visit's thread */
+	int visitors[X_THREADS]; /* a thread's visit, or -1 */
+	int current;             /* whose steps these are; -1: nobody's */
+	int acting;              /* outside of runs: whom setup acts for */
+	bool running;            /* inside a run */
+	bool alone;              /* after x_alone */
+	bool given_up;           /* a thread was: the run counts for nothing */
+	bool starting; /* a thread goes on to its first step, and then back to `starter`, -1: main */
+	int starter;
 	int ticks;             /* instants that have come */
 	int faults[X_THREADS]; /* left */
 	uint32_t steps;
@@ -75,6 +83,7 @@ extern struct x_run x_run;
 
 enum x_end { X_END_DONE, X_END_BLOCKED, X_END_RESTART, X_END_BROKEN, X_END_UNFIT };
 
+void x_run_count_threads(const struct x_scenario *s);
 /* Make one run. The search decides (below). */
 enum x_end x_run_once(struct x_report *r);
 /* The run ends here. Does not come back. */
@@ -82,6 +91,10 @@ __attribute__((noreturn)) void x_run_leave(enum x_end end);
 /* The calling thread goes no further: another run stands for what it would do. The others go on, so that
  * their races are seen. Does not come back. */
 __attribute__((noreturn)) void x_give_up(void);
+/* What a thread's step touches, as the state is now. */
+void x_refine(int thread, struct x_op *op);
+/* A step is taken. */
+void x_run_take(int thread, struct x_op *op);
 /* Those that wait in a step that may be taken now; the clock, if it has an instant left. */
 x_mask x_run_enabled(void);
 
@@ -101,6 +114,13 @@ void x_search_end(void);
 void x_replay_begin_run(void);
 int x_replay_next(x_mask enabled);
 int x_replay_choice(int n);
+
+/* ---- Visits (visit.c) ---- */
+
+void x_visits_begin_run(void);
+x_object x_arrival(int thread); /* which its steps read and a visit to it writes */
+int x_take_visit(int visitor); /* whose step it is that was chosen: who does something else first */
+void x_visit(void);            /* what that is, in the thread */
 
 /* ---- Objects (object.c) ---- */
 
@@ -130,6 +150,7 @@ void x_progress(void); /* at each step, private ones too */
 
 void x_memory_begin_run(void);
 void x_memory_alone(void);
+void x_memory_start(int thread); /* by the caller */
 /* Was this step of that thread before the caller's last step but one, in every order? */
 bool x_was_past(int thread, uint16_t step);
 /* Happens-before, for the detector of races in plain data. */

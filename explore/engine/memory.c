@@ -67,6 +67,7 @@ static struct message messages[MESSAGES];
 static uint32_t used;
 static uint32_t run;
 static struct view views[X_THREADS];
+static struct view given[X_THREADS]; /* x_give_view */
 struct x_clock x_seen[X_THREADS];
 static void (*name_word)(const void *, char *, size_t);
 
@@ -81,6 +82,7 @@ void x_memory_begin_run(void)
 	run++;
 	used = 0;
 	memset(views, 0, sizeof views);
+	memset(given, 0, sizeof given);
 	memset(x_seen, 0, sizeof x_seen);
 	for (int i = 0; i < X_THREADS; i++)
 		x_seen[i].of[i] = 1;
@@ -91,6 +93,26 @@ void x_memory_alone(void)
 {
 	for (int i = 0; i < X_THREADS; i++)
 		x_join(&x_seen[x_run.current], &x_seen[i]);
+}
+
+void x_give_view(int to)
+{
+	if (x_run.running)
+		join_view(&given[to], &views[x_run.current]);
+}
+
+void x_take_view(int thread)
+{
+	join_view(&views[thread], &given[thread]);
+}
+
+void x_memory_start(int thread)
+{
+	int self = x_run.current;
+
+	views[thread] = views[self];
+	x_join(&x_seen[thread], &x_seen[self]);
+	x_seen[self].of[self]++;
 }
 
 void x_name_words(void (*name)(const void *, char *, size_t))

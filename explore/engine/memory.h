@@ -31,6 +31,11 @@ int64_t x_owned_get(const void *o);
  * older in it from here on (coherence), though it has not synchronised with who stored that. */
 void x_see_newest(const void *a, int size);
 
+/* The kernel passes something on from one thread to another, under a lock of its own: what the giver saw
+ * the taker sees, though for plain data this is no order. To and from one place for each thread. */
+void x_give_view(int to);
+void x_take_view(int thread);
+
 /* For the report: names words that the engine cannot name itself. NULL: forget it. */
 void x_name_words(void (*name)(const void *address, char *buf, size_t size));
 

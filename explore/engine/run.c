@@ -102,7 +102,7 @@ void x_be(int thread)
 
 int x_thread_count(void)
 {
-	return x_run.count;
+	return x_run.own;
 }
 
 uint32_t x_now_step(void)
@@ -193,7 +193,7 @@ static void rest(bool ended)
 {
 	bool waiting = false;
 
-	for (int i = 0; i < x_run.count; i++)
+	for (int i = 0; i < x_run.own; i++)
 		waiting = waiting || x_run.threads[i].life == X_STARTED;
 	for (int i = 0; i < HOOKS && at_rest[i] != NULL; i++)
 		at_rest[i](ended);
@@ -201,13 +201,23 @@ static void rest(bool ended)
 		x_broken("deadlock", "nobody can go on");
 }
 
-static void take(int thread, struct x_op *op)
+/* A thread that may be visited looks at its visits with each step that others can tell: so these are
+ * gone through before and after it. */
+void x_refine(int thread, struct x_op *op)
+{
+	if (op->refine != NULL)
+		op->refine(op);
+	if (thread < x_run.count && x_run.visitors[thread] >= 0 &&
+	    (op->enabled != NULL || ((op->reads | op->writes) & x_shared) != 0))
+		op->reads |= x_only(x_arrival(thread));
+}
+
+void x_run_take(int thread, struct x_op *op)
 {
 	struct x_thread *t = &x_run.threads[thread];
 	uint32_t most = x_run.options->max_steps != 0 ? x_run.options->max_steps : MAX_STEPS;
 
-	if (op->refine != NULL)
-		op->refine(op);
+	x_refine(thread, op);
 	if (x_touch(thread, op->reads, op->writes) && !x_run.all_visible)
 		x_run_leave(X_END_RESTART);
 	if (++x_run.steps > most)
@@ -226,7 +236,7 @@ static void take_tick(void)
 {
 	tick.writes = x_only(tick.object);
 	tick.values[0] = (uint64_t)instant(x_run.ticks + 1);
-	take(x_run.count, &tick);
+	x_run_take(x_run.count, &tick);
 	tick_clocks[x_run.ticks++] = x_run.threads[x_run.count].clock;
 }
 
@@ -238,14 +248,13 @@ static void touch_waiting(void)
 
 		if (t->life != X_STARTED)
 			continue;
-		if (t->op->refine != NULL)
-			t->op->refine(t->op);
+		x_refine(i, t->op);
 		if (x_touch(i, t->op->reads, t->op->writes) && !x_run.all_visible)
 			x_run_leave(X_END_RESTART);
 	}
 }
 
-/* Who goes on: the clock's steps are taken here. */
+/* Who goes on: the clock's steps and the visits' are taken here. */
 static int next(void)
 {
 	for (;;) {
@@ -260,8 +269,10 @@ static int next(void)
 			x_run_leave(x_run.given_up ? X_END_BLOCKED : X_END_DONE);
 		}
 		thread = x_search_next(enabled);
-		if (thread != x_run.count)
+		if (thread < x_run.own + x_run.spare)
 			return thread;
+		if (thread < x_run.count)
+			return x_take_visit(thread);
 		take_tick();
 	}
 }
@@ -281,22 +292,48 @@ static void go_to(int thread)
 	         x_run.threads[thread].stack_pointer);
 }
 
-static void to_main(void)
+/* At its first step: back to who let it go that far. */
+static void to_starter(void)
 {
 	int self = x_run.current;
+	int starter = x_run.starter;
 
-	x_run.current = -1;
-	x_switch(&x_run.threads[self].stack_pointer, main_stack);
+	x_run.starting = false;
+	x_run.current = starter;
+	x_switch(&x_run.threads[self].stack_pointer,
+	         starter < 0 ? main_stack : x_run.threads[starter].stack_pointer);
 }
 
-void x_step(struct x_op *op)
+/* Until the step is to be taken; false: it is not. */
+static bool wait_for_turn(int self, struct x_op *op)
+{
+	for (;;) {
+		x_run.threads[self].op = op;
+		if (x_run.starting)
+			to_starter();
+		else
+			go_to(next());
+		if (X_LIKELY(!x_run.threads[self].visited))
+			return true;
+		x_run.threads[self].visited = false;
+		x_run.threads[self].op = NULL;
+		x_visit();
+		if (op->visited != NULL && op->visited(op))
+			return false;
+		x_refine(self, op);
+	}
+}
+
+bool x_step(struct x_op *op)
 {
 	int self = x_run.current;
 
-	if (op->refine != NULL)
-		op->refine(op);
-	if (!x_run.running || self < 0)
-		return;
+	if (!x_run.running || self < 0) {
+		if (op->refine != NULL)
+			op->refine(op);
+		return true;
+	}
+	x_refine(self, op);
 	x_progress();
 	x_run.threads[self].all_steps++;
 	if (++x_run.all_steps > MAX_PRIVATE)
@@ -307,14 +344,12 @@ void x_step(struct x_op *op)
 			x_run_leave(X_END_RESTART);
 		if (x_recording)
 			x_record((char)('0' + self));
-		return;
+		return true;
 	}
-	x_run.threads[self].op = op;
-	if (x_run.starting)
-		to_main();
-	else
-		go_to(next());
-	take(self, op);
+	if (!wait_for_turn(self, op))
+		return false;
+	x_run_take(self, op);
+	return true;
 }
 
 static bool never(const struct x_op *op)
@@ -366,19 +401,29 @@ void x_alone(void)
 
 /* ---- From beginning to end ---- */
 
-static void body(void)
+void x_end_thread(void)
 {
 	struct x_thread *t = &x_run.threads[x_run.current];
 
-	errno = 0;
-	x_run.scenario->threads[x_run.current]();
 	t->life = X_ENDED;
 	t->op = NULL;
 	if (x_run.starting)
-		to_main();
+		to_starter();
 	else
 		go_to(next());
 	abort(); /* nobody goes on with one that has ended */
+}
+
+static void body(void)
+{
+	const struct x_thread *t = &x_run.threads[x_run.current];
+
+	errno = 0;
+	if (t->fn != NULL)
+		t->fn(t->arg);
+	else
+		x_run.scenario->threads[x_run.current]();
+	x_end_thread();
 }
 
 /* As if body had been called by nobody, which keeps the stack as the ABI wants it. */
@@ -397,14 +442,40 @@ static void prepare(int i)
 
 static void start_all(void)
 {
-	x_run.starting = true;
-	for (int i = 0; i < x_run.count; i++) {
+	for (int i = 0; i < x_run.own; i++) {
+		x_run.starting = true;
+		x_run.starter = -1;
 		x_run.current = i;
 		x_switch(&main_stack, x_run.threads[i].stack_pointer);
 		if (ending != X_END_BLOCKED)
 			longjmp(main_exit, 1);
 	}
-	x_run.starting = false;
+}
+
+int x_start(void (*fn)(void *), void *arg)
+{
+	int self = x_run.current;
+	int i = x_run.own;
+
+	if (!x_run.running)
+		x_unfit("threads are started in runs alone");
+	while (i < x_run.own + x_run.spare && x_run.threads[i].life != X_ABSENT)
+		i++;
+	if (i == x_run.own + x_run.spare)
+		return -1;
+	prepare(i);
+	x_run.threads[i].fn = fn;
+	x_run.threads[i].arg = arg;
+	x_run.threads[i].clock = x_run.threads[self].clock;
+	x_run.faults[i] = x_run.scenario->faults;
+	x_memory_start(i);
+	x_run.starting = true;
+	x_run.starter = self;
+	x_run.current = i;
+	x_run.threads[self].saved_errno = errno;
+	x_switch(&x_run.threads[self].stack_pointer, x_run.threads[i].stack_pointer);
+	errno = x_run.threads[self].saved_errno;
+	return i;
 }
 
 static void make_stacks(void)
@@ -424,14 +495,17 @@ static void begin(void)
 	x_run.alone = x_run.given_up = false;
 	x_run.steps = x_run.all_steps = 0;
 	memset(&x_run.threads[x_run.count], 0, sizeof *x_run.threads);
-	for (int i = 0; i < x_run.count; i++) {
+	for (int i = 0; i < x_run.own; i++) {
 		prepare(i);
 		x_run.faults[i] = x_run.scenario->faults;
 	}
+	for (int i = x_run.own; i < x_run.own + x_run.spare; i++)
+		memset(&x_run.threads[i], 0, sizeof x_run.threads[i]);
 	x_state_restore();
 	x_objects_begin_run();
 	x_memory_begin_run();
 	x_plain_begin_run();
+	x_visits_begin_run();
 	x_trace_begin_run();
 	x_search_begin_run();
 	tick = (struct x_op){.name = "tick", .object = x_clock(), .describe = describe_tick};

@@ -68,8 +68,8 @@ static x_mask still_asleep(void)
 
 		/* What it would touch by now: a compare-and-swap that would have failed as it was
 		 * declared may succeed, and then depends on more. */
-		if (op != NULL && op->refine != NULL)
-			op->refine(op);
+		if (op != NULL)
+			x_refine(t, op);
 		reads = op == NULL ? 0 : op->reads;
 		writes = t == x_run.count ? x_only(x_clock()) : op == NULL ? 0 : op->writes;
 		if (!x_dependent(reads, writes, last->reads, last->writes))
@@ -440,9 +440,7 @@ void x_explore(const struct x_scenario *s, const struct x_options *o, struct x_r
 	x_run.scenario = s;
 	x_run.options = o;
 	x_run.all_visible = o->replay != NULL;
-	x_run.count = 0;
-	while (x_run.count < X_THREADS - 1 && s->threads[x_run.count] != NULL)
-		x_run.count++;
+	x_run_count_threads(s);
 	roam = 64;
 	x_objects_forget();
 	x_search.length = x_search.fresh = 0;

@@ -39,12 +39,22 @@ static struct x_event *add(int thread)
 	return e;
 }
 
+/* A visit stands in its thread's column, the clock behind all threads. */
+static int shown(int thread)
+{
+	int threads = x_run.own + x_run.spare;
+
+	if (thread < threads)
+		return thread;
+	return thread < x_run.count ? x_run.hosts[thread] : threads;
+}
+
 void x_trace_step(int thread, const struct x_op *op)
 {
 	struct x_event *e;
 
 	x_run.threads[thread].event = event_count;
-	e = add(thread);
+	e = add(shown(thread));
 	e->op = *op;
 	x_object_name(op->object, e->object, sizeof e->object);
 }

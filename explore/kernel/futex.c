@@ -14,6 +14,7 @@ struct sleep {
 	lapse_time until;
 	struct k_thread *me;
 	enum { SLEEPS, SPURIOUS, INTERRUPTED } way;
+	bool was_woken; /* as a signal came */
 };
 
 /* The word's own object: it exists, since it was an atomic's before. */
@@ -60,6 +61,29 @@ static void describe_waking(const struct x_op *op, char *buf, size_t size)
 	k_describe_result((long)op->values[1], buf, size);
 }
 
+/* A signal comes: it sleeps there no more. Unless it was woken just before, which then counts. */
+static void refine_leaving(struct x_op *op)
+{
+	const struct sleep *s = op->arg;
+
+	op->reads = k_on_futex(s->word);
+	op->writes = s->me->woken ? 0 : op->reads;
+}
+
+static void leave(void *arg)
+{
+	struct sleep *s = arg;
+	struct x_op op = {.name = "futex wakes up",
+	                  .object = word_object(s->word),
+	                  .refine = refine_leaving,
+	                  .arg = s};
+
+	(void)x_step(&op);
+	s->was_woken = s->me->woken;
+	s->me->futex = NULL;
+	s->me->woken = false;
+}
+
 static int wake_up(struct sleep *s)
 {
 	static const int results[] = {-ETIMEDOUT, 0, -EINTR};
@@ -72,7 +96,8 @@ static int wake_up(struct sleep *s)
 	int r;
 
 	s->way = x_fault(3, "futex: sleeps, wakes for nothing, EINTR");
-	x_step(&op);
+	if (k_wait(&op, leave, s) != 0)
+		return (int)k_returns(s->was_woken ? 0 : -EINTR);
 	r = s->me->woken ? 0 : results[s->way];
 	if (!s->me->woken && s->way == SLEEPS && s->until == LAPSE_NEVER)
 		x_unfit("futex would wait for ever in setup");

@@ -14,6 +14,7 @@ enum {
 	K_ROOM = 1024,  /* bytes that a queue can be told to hold */
 	K_PATHS = 4,    /* "file", "file1", ... */
 	K_WIPED = 4,    /* pages that a child finds zeroed */
+	K_GUARDS = 4,   /* in each other */
 };
 
 /* ---- Queues: bytes on their way (queue.c) ---- */
@@ -144,8 +145,22 @@ void k_log_bytes(enum k_did did, int number, const struct k_file *f, const struc
 
 /* ---- State (start.c) ---- */
 
+/* Where a signal finds a thread, as far as it matters. */
+enum k_standing {
+	K_ELSEWHERE,
+	K_GAP,   /* in os_call_while, before the call waits */
+	K_OURS,  /* in its call, waiting */
+	K_WAITS, /* in another call, waiting */
+};
+
 struct k_thread {
 	void *self[8]; /* room for a struct os_self */
+	/* Ends of os_guarded that are under way, the innermost last. */
+	struct {
+		void (*exits)(void *);
+		void *arg;
+	} guards[K_GUARDS];
+	int guard_count;
 	void (*at_exit)(void *);
 	void *at_exit_arg;
 	bool pipe_held, pipe_pending; /* SIGPIPE */
@@ -153,7 +168,23 @@ struct k_thread {
 	const void *futex;            /* it sleeps on; NULL: none */
 	bool woken;
 	uint32_t arrival; /* first come, first woken */
+	/* Interrupts (interrupt.c): */
+	bool pending, blocked, handling;
+	bool other_pending, other_handling; /* a signal of somebody else's */
+	bool came_other;                    /* which of the two has just come */
+	enum k_standing standing;
+	bool broken;              /* what it stood in is broken off */
+	void (*leave)(void *arg); /* undoes its wait in a call; NULL: it waits in none */
+	void *leave_arg;
 };
+
+/* The calling thread waits in a call until op->enabled. 0: the step is taken; else a signal has come
+ * in its place, upon which `leave` was called in a step of its own, and the handler: -EINTR, or
+ * K_RESTART: begin the call again. */
+enum { K_RESTART = -512 };
+int k_wait(struct x_op *op, void (*leave)(void *arg), void *arg);
+/* The first step of a call that may wait. False: a signal that came before has broken it off. */
+bool k_enter(struct x_op *op);
 
 struct k_all {
 	struct k_number numbers[K_NUMBERS];
@@ -169,12 +200,17 @@ struct k_all {
 	size_t mapped; /* bytes ever handed out */
 	void *wiped[K_WIPED];
 	uint64_t randoms;
+	int (*look)(void); /* in a signal's handler */
+	void (*other)(void);
 	int process;
 	bool is_old; /* a kernel without RWF_NOSIGNAL */
 	_Alignas(4096) unsigned char bytes[K_QUEUES][K_ROOM];
 };
 extern struct k_all k_state;
 void k_memory_start(void);
+
+int k_thread_named(int id); /* -1: none */
+void k_interrupts_start(void);
 
 /* The calling thread's own. */
 struct k_thread *k_me(void);

@@ -142,6 +142,14 @@ void k_set_capacity(size_t bytes);
 void k_set_old(bool is_old);
 /* The calling thread ends: what it asked for by os_at_thread_exit is done. Its own last words. */
 void k_thread_exit(void);
+/* The same wherever it is, as pthread_exit does: those of os_guarded that it is in first. Does not come
+ * back. */
+__attribute__((noreturn)) void k_thread_leave(void);
+/* A signal of somebody else's comes to that thread: `handler` runs there, once for all that come before
+ * it does. */
+void k_other_signal(int thread, void (*handler)(void));
+/* Called in a thread that an interrupt has come to, before it is handled. */
+void k_on_interrupt(void (*fn)(int thread));
 /* The calling thread goes on as a forked child: alone, with its parent's numbers and memory but for
  * the pages that a child finds wiped. */
 void k_become_child(void);

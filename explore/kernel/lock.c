@@ -100,6 +100,23 @@ static long try_lock(const struct locking *l, struct k_file *f)
 	return 0;
 }
 
+static void refine_leaving(struct x_op *op)
+{
+	const struct locking *l = op->arg;
+
+	op->reads = op->writes = 0;
+	k_on_drop(op, l->held);
+}
+
+static void leave(void *arg)
+{
+	struct locking *l = arg;
+	struct x_op op = K_OP("waits no more", l->number, refine_leaving, l);
+
+	(void)x_step(&op);
+	(void)k_file_drop(l->held, true);
+}
+
 static long wait_for(struct locking *l, const char *name)
 {
 	struct x_op op = K_OP(name, l->number, refine_locking, l);
@@ -108,7 +125,8 @@ static long wait_for(struct locking *l, const char *name)
 	op.enabled = may_go_on;
 	l->held->calls++;
 	l->broken_off = x_fault(2, "lock: waits, EINTR") != 0;
-	x_step(&op);
+	if ((r = k_wait(&op, leave, l)) != 0)
+		return r;
 	r = try_lock(l, l->held);
 	if (r < 0 && !l->broken_off)
 		x_unfit("%s would wait for ever in setup", name);
@@ -122,7 +140,9 @@ static long lock(struct locking *l, const char *name)
 	struct k_file *f;
 	long r;
 
-	x_step(&op);
+	l->held = NULL;
+	if (!k_enter(&op))
+		return k_returns(-EINTR);
 	f = k_named(l->number);
 	if (f == NULL)
 		r = -EBADF;
@@ -133,6 +153,8 @@ static long lock(struct locking *l, const char *name)
 	if (r == -EAGAIN && l->waits) {
 		l->held = f;
 		r = wait_for(l, name);
+		if (r == K_RESTART)
+			return lock(l, name);
 	}
 	k_log_call(K_OTHER, l->number, f, r);
 	return k_returns(r);

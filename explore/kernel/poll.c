@@ -196,7 +196,8 @@ long k_poll(struct pollfd *fds, size_t count, lapse_time now, lapse_time until)
 	} else {
 		p.broken_off = x_fault(2, "poll: waits, EINTR") != 0;
 	}
-	x_step(&op);
+	if (k_wait(&op, NULL, NULL) != 0)
+		return k_returns(-EINTR); /* it does not begin again */
 	r = tell(&p);
 	if (r == 0 && p.broken_off)
 		r = -EINTR;

@@ -12,6 +12,7 @@ void k_start(void)
 {
 	x_keep(&k_state, sizeof k_state);
 	k_memory_start();
+	k_interrupts_start();
 	k_state.capacity = CAPACITY;
 }
 

@@ -299,6 +299,23 @@ static bool may_go_on(const struct x_op *op)
 	return t->broken_off || !would_wait(t, t->held);
 }
 
+static void refine_leaving(struct x_op *op)
+{
+	const struct transfer *t = op->arg;
+
+	op->reads = op->writes = 0;
+	k_on_drop(op, t->held);
+}
+
+static void leave(void *arg)
+{
+	struct transfer *t = arg;
+	struct x_op op = K_OP("waits no more", t->number, refine_leaving, t);
+
+	(void)x_step(&op);
+	(void)k_file_drop(t->held, true);
+}
+
 /* A read waits for anything, a write until all has gone. */
 static long wait_for(struct transfer *t, struct k_file *f)
 {
@@ -311,7 +328,9 @@ static long wait_for(struct transfer *t, struct k_file *f)
 
 		op.enabled = may_go_on;
 		t->broken_off = x_fault(2, "waits: until it can go on, EINTR") != 0;
-		x_step(&op);
+		r = k_wait(&op, leave, t);
+		if (r != 0)
+			return t->done > 0 ? (long)t->done : r;
 		r = attempt(t, f);
 		if (r == -EAGAIN && !t->broken_off && !t->cut)
 			x_unfit("%s of %d would wait for ever in setup", t->name, t->number);
@@ -331,7 +350,9 @@ static long transfer(struct transfer *t)
 	struct k_file *f;
 	long r;
 
-	x_step(&op);
+	t->held = NULL;
+	if (!k_enter(&op))
+		return k_returns(-EINTR);
 	f = k_named(t->number);
 	r = refusal(t, f);
 	if (r == 0 && !is_nothing(t, f)) {
@@ -344,6 +365,8 @@ static long transfer(struct transfer *t)
 		t->done = r > 0 ? (size_t)r : 0;
 		k_returns(r);
 		r = wait_for(t, f);
+		if (r == K_RESTART)
+			return transfer(t);
 	}
 	if (r <= 0 || t->peeks || f->kind == K_EVENT || f->kind == K_REGULAR)
 		k_log_call(K_OTHER, t->number, f, r);

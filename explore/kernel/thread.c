@@ -1,5 +1,5 @@
-/* What belongs to a thread: its block, its end, its SIGPIPE. And what a fork leaves. Nobody else
- * looks at these, so nothing here is a step but the fork. */
+/* What belongs to a thread: its block, its beginning and end, its SIGPIPE. And what a fork leaves.
+ * Nobody else looks at these, so nothing here is a step but starting one and the fork. */
 #include "engine/memory.h"
 #include "kernel/internal.h"
 
@@ -15,6 +15,13 @@ enum { FIRST_ID = 100 };
 int k_thread_id(void)
 {
 	return FIRST_ID + k_state.process * (X_THREADS + 1) + (int)(k_me() - k_state.threads);
+}
+
+int k_thread_named(int id)
+{
+	int thread = id - FIRST_ID - k_state.process * (X_THREADS + 1);
+
+	return thread < 0 || thread >= X_THREADS ? -1 : thread;
 }
 
 int k_at_thread_exit(void (*fn)(void *), void *arg)
@@ -36,6 +43,67 @@ void k_thread_exit(void)
 		fn(me->at_exit_arg);
 	}
 	memset(me->self, 0, sizeof me->self);
+}
+
+void k_thread_leave(void)
+{
+	struct k_thread *me = k_me();
+
+	while (me->guard_count > 0) {
+		me->guard_count--;
+		me->guards[me->guard_count].exits(me->guards[me->guard_count].arg);
+	}
+	k_thread_exit();
+	x_end_thread();
+}
+
+long k_guarded(long (*fn)(void *), void (*exits)(void *), void *arg)
+{
+	struct k_thread *me = k_me();
+	long r;
+
+	if (me->guard_count == K_GUARDS)
+		x_unfit("more than %d of os_guarded in each other", K_GUARDS);
+	me->guards[me->guard_count].exits = exits;
+	me->guards[me->guard_count].arg = arg;
+	me->guard_count++;
+	r = fn(arg);
+	me->guard_count--;
+	return r;
+}
+
+/* ---- Beginning ---- */
+
+struct start {
+	void (*fn)(void *);
+	void *arg;
+};
+
+static void begin(void *arg)
+{
+	struct start start = *(struct start *)arg;
+
+	k_me()->blocked = true;
+	start.fn(start.arg);
+	k_thread_exit();
+}
+
+/* Which of the spare ones it is hangs on who else starts one. What it is to do lies in the caller's
+ * frame: it has taken that before its first step. */
+int k_thread_start(void (*fn)(void *), void *arg)
+{
+	struct x_op op = {.name = "starts a thread", .object = -1};
+	struct start start = {fn, arg};
+	int thread;
+
+	op.reads = op.writes = x_only(x_object_at(&k_state.process, NULL));
+	(void)x_step(&op);
+	if (x_fault(2, "thread: started, EAGAIN") != 0)
+		return -EAGAIN;
+	thread = x_start(begin, &start);
+	if (thread < 0)
+		x_unfit("the scenario has too few spare threads");
+	return 0;
 }
 
 /* ---- SIGPIPE ---- */

@@ -28,17 +28,3 @@ long k_connect(int fd, const struct sockaddr *to, socklen_t to_size)
 	(void)to_size;
 	x_unfit("door not modelled: connect");
 }
-
-int k_thread_start(void (*fn)(void *), void *arg)
-{
-	(void)fn;
-	(void)arg;
-	x_unfit("door not modelled: thread_start");
-}
-
-/* Threads end where their function returns. */
-long k_guarded(long (*fn)(void *), void (*exits)(void *), void *arg)
-{
-	(void)exits;
-	return fn(arg);
-}

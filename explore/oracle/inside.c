@@ -71,6 +71,26 @@ bool o_under_way(const struct o_call *c)
 	return o_stands_in_queue(c);
 }
 
+static bool sleeps(const struct x_op *op)
+{
+	const struct lp_parker *p = op->arg;
+
+	return p->state.v == LP_ASLEEP_FUTEX;
+}
+
+void o_until_watched(int watcher)
+{
+	const struct lp_parker *p = o_all.parkers[watcher];
+	x_object word = x_object_at(&p->state, NULL);
+	struct x_op op = {.name = "until the watcher sleeps",
+	                  .object = word,
+	                  .reads = x_only(word),
+	                  .enabled = sleeps,
+	                  .arg = p};
+
+	(void)x_step(&op);
+}
+
 /* ---- At the end, when nobody is in a call any more ---- */
 
 static void judge_open(int i, const struct lp_slot *slot, uint64_t word)

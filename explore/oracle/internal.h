@@ -78,6 +78,7 @@ struct o_call {
 	struct o_span span;
 	bool stream;    /* it takes turns with others */
 	bool many;      /* lapse_poll: each handle ends for itself */
+	bool foreign;   /* lapse_call: scopes alone end it */
 	bool gone;      /* with its thread, in a fork */
 	bool child_may; /* also of what a child inherited */
 	int side_count, scope_count;
@@ -105,6 +106,7 @@ struct o_all {
 	struct o_call calls[O_CALLS];
 	int innermost[X_THREADS]; /* scope + 1 */
 	uint8_t may_wait;         /* threads */
+	int64_t grace;            /* o_grace */
 	bool fair;                /* the order of arrival is judged, and so gone through */
 	bool forked;
 	struct lp_parker *parkers[X_THREADS];
@@ -200,6 +202,8 @@ x_set o_turns_of(int handle);
 bool o_under_way(const struct o_call *c);
 bool o_stands_in_queue(const struct o_call *c);
 void o_judge_words(void);
+/* A signal of the library's comes (foreign.c). */
+void o_interrupted(int thread);
 /* At rest (rest.c). */
 void o_rest(bool ended);
 

@@ -9,6 +9,7 @@ void o_start(void)
 {
 	x_keep(&o_all, sizeof o_all);
 	x_at_rest(o_rest);
+	k_on_interrupt(o_interrupted);
 }
 
 int o_acting(void)

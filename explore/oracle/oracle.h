@@ -29,6 +29,9 @@ void o_warm(int thread);
  * go. What a third thread would be needed for, at the price of its steps. One in a scenario. */
 void o_hold(lapse_fd fd, int dir);
 void o_let_go(void);
+/* How much later than at once what interrupts a call may do so: where the first signal may meet
+ * nothing, and another is sent after a while. */
+void o_grace(int64_t ns);
 /* The calling thread, or the one that setup acts for, may wait for ever. */
 void o_may_wait(void);
 /* In setup: also judge who came first where calls queue for a turn, at the price of more runs. */
@@ -63,6 +66,11 @@ lapse_time o_read_deadline(lapse_fd fd);
 lapse_time o_write_deadline(lapse_fd fd);
 int o_sleep_until(lapse_time when);
 
+/* Any blocking call. fn runs in a lapse call, and may make some of its own. */
+long o_call(long (*fn)(void *arg), void *arg);
+long o_call_on(lapse_fd fd, int dir, long (*fn)(int sysfd, void *arg), void *arg);
+int o_flock(lapse_fd fd, int operation);
+
 /* ---- Scopes ---- */
 
 void o_scope_enter(lapse_scope *scope, lapse_time deadline);
@@ -81,6 +89,9 @@ ssize_t o_raw_read(int number, size_t n);
 int o_raw_open(void);
 /* Go on when this instant has come, without lapse. */
 void o_until(int64_t when);
+/* Go on when the thread that alarms calls is there and sleeps for the first time: what comes before that
+ * is then gone through in one order. Its parker is that of thread `watcher`, which is warm. */
+void o_until_watched(int watcher);
 /* The calling thread goes on as a forked child, alone. */
 void o_fork(void);
 

@@ -4,7 +4,7 @@
 
 static bool in_force_has_passed(struct o_dial d)
 {
-	return o_passed(&d, NULL, x_time());
+	return o_passed(&d, NULL, x_time() - o_all.grace);
 }
 
 static const char *promise_of(const struct o_call *c)

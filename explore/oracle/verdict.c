@@ -220,7 +220,7 @@ static void judge_held(const struct o_call *c, int side, int got)
 
 static bool governed(const struct o_call *c)
 {
-	return c->when != LAPSE_NEVER || c->many ||
+	return c->when != LAPSE_NEVER || c->many || c->foreign ||
 	       (c->side_count > 0 && c->sides[0].handle >= 0 && c->sides[0].dirs != 0);
 }
 

@@ -2,8 +2,6 @@
  * nothing. */
 #include "os/os.h"
 
-#include "engine/engine.h"
-
 _Static_assert(sizeof(void *) == 8 && sizeof(long) == 8, "as for Linux");
 _Static_assert(sizeof(struct os_owned) == 16, "one word of memory.c's");
 _Static_assert(sizeof(struct os_self) <= 8 * sizeof(void *), "k_self has room for eight pointers");
@@ -96,45 +94,4 @@ void os_sigpipe_hold(struct os_sigpipe *s)
 void os_sigpipe_drop(const struct os_sigpipe *s)
 {
 	k_sigpipe_drop(s->mask, s->pending);
-}
-
-int os_interrupt_start(enum os_break (*look)(void))
-{
-	(void)look;
-	x_unfit("door not modelled: interrupt_start");
-}
-
-int os_interrupt_signal(int signo)
-{
-	(void)signo;
-	x_unfit("door not modelled: interrupt_signal");
-}
-
-int os_interrupt(int thread)
-{
-	(void)thread;
-	x_unfit("door not modelled: interrupt");
-}
-
-bool os_interrupt_admit(void)
-{
-	x_unfit("door not modelled: interrupt_admit");
-}
-
-void os_interrupt_block(void)
-{
-	x_unfit("door not modelled: interrupt_block");
-}
-
-bool os_interrupt_drain(void)
-{
-	x_unfit("door not modelled: interrupt_drain");
-}
-
-long os_call_while(const os_u32 *word, uint32_t expected, const struct os_call *call)
-{
-	(void)word;
-	(void)expected;
-	(void)call;
-	x_unfit("door not modelled: call_while");
 }

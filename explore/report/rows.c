@@ -12,7 +12,7 @@ int thread_count(const struct x_scenario *s)
 
 	while (n < X_THREADS - 1 && s->threads[n] != NULL)
 		n++;
-	return n;
+	return n + s->spare;
 }
 
 void thread_name(const struct x_scenario *s, int thread, char *buf, size_t size)

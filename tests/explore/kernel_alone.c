@@ -37,10 +37,11 @@ x_object x_object_at(const void *key, x_describe_fn *describe)
 	return 0;
 }
 
-void x_step(struct x_op *op)
+bool x_step(struct x_op *op)
 {
 	if (op->refine != NULL)
 		op->refine(op);
+	return true;
 }
 
 void x_note(int i, uint64_t value)
@@ -96,6 +97,48 @@ bool x_waits(int thread, const struct x_op **op)
 
 void x_alone(void)
 {
+}
+
+int x_start(void (*fn)(void *), void *arg)
+{
+	(void)fn;
+	(void)arg;
+	return -1;
+}
+
+void x_end_thread(void)
+{
+	abort();
+}
+
+void x_on_visits(const struct x_visits *visits)
+{
+	(void)visits;
+}
+
+bool x_may_be_visited(int thread)
+{
+	(void)thread;
+	return false;
+}
+
+void x_give_view(int to)
+{
+	(void)to;
+}
+
+void x_take_view(int thread)
+{
+	(void)thread;
+}
+
+uint64_t x_load(const void *a, int size, int order)
+{
+	uint64_t v = 0;
+
+	(void)order;
+	memcpy(&v, a, (size_t)size);
+	return v;
 }
 
 void x_store(void *a, int size, uint64_t v, int order)
