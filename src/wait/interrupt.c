@@ -30,7 +30,10 @@ static int sleep_on(struct lp_open_call *call, lapse_time earliest)
 }
 
 /* The scopes that count are those that enclosed the call: what fn may have entered since, or is just
- * entering, does not. */
+ * entering, does not.
+ * The sender may not have come to LP_SENT yet. It is not waited for: it may be this very thread, whose
+ * fn cancels its own scope, or one that waits in its handler for us. If no cause holds then, the state
+ * stays, and the watcher, who finds LP_SENT, sends again. */
 static enum os_break look_foreign(struct lp_open_call *call)
 {
 	struct os_self *self = os_self();
@@ -39,15 +42,11 @@ static enum os_break look_foreign(struct lp_open_call *call)
 	uint32_t state = os_load_u32(&call->parker->state, OS_SEQ_CST);
 	int r;
 
-	while (state == LP_NOTIFIED) {
-		(void)os_futex_wait(&call->parker->state, LP_NOTIFIED, LAPSE_NEVER);
-		state = os_load_u32(&call->parker->state, OS_SEQ_CST);
-	}
-	if (state != LP_SENT)
+	if (state != LP_SENT && state != LP_NOTIFIED)
 		return OS_GO_ON; /* it was for another */
 	self->scope = call->scope;
 	r = call->look(call->look_ctx, &earliest);
-	if (r == 0)
+	if (r == 0 && state == LP_SENT)
 		r = sleep_on(call, earliest);
 	self->scope = scope;
 	if (r == 0)
