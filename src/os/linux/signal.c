@@ -56,6 +56,13 @@ static bool ours(const siginfo_t *info)
 	return info->si_code == SI_QUEUE && info->si_value.sival_ptr == &token;
 }
 
+/* A process that has used up RLIMIT_SIGPENDING gets its signals without what they carry: then it may
+ * be ours and may be anybody's. */
+static bool nobodys(const siginfo_t *info)
+{
+	return info->si_code == SI_USER && info->si_pid == 0;
+}
+
 /* ---- The handler ---- */
 
 /* System calls that wait for something other than a disk, and say EINTR instead. */
@@ -170,9 +177,9 @@ static void on_signal(int signo, siginfo_t *info, void *at)
 {
 	int saved = errno;
 
-	if (ours(info))
+	if (ours(info) || nobodys(info))
 		break_off(at, look_there());
-	else
+	if (!ours(info))
 		pass_on(signo, info, at);
 	errno = saved;
 }
@@ -249,6 +256,7 @@ static long send_to(int thread, const siginfo_t *info)
 	                  signal_number(), (long)info, 0, 0);
 }
 
+/* Refused is a real-time signal alone, while RLIMIT_SIGPENDING is used up. */
 int os_interrupt(int thread)
 {
 	siginfo_t info = {.si_code = SI_QUEUE};
@@ -285,7 +293,7 @@ bool os_interrupt_drain(void)
 
 	while (os_syscall(SYS_rt_sigtimedwait, (long)&set, (long)&info, (long)&none, sizeof set, 0,
 	                  0) > 0) {
-		if (ours(&info)) {
+		if (ours(&info) || nobodys(&info)) {
 			found = true;
 		} else {
 			found_other = true;
