@@ -1,6 +1,6 @@
 /* Row "cold": a GiB that is not cached, read from beginning to end: what a deadline costs where data
  * come from the disk. By the clock, since the disk's time is what counts. Disks have moods: the ways take
- * turns at pieces of the file, and get each other's on a second pass. */
+ * turns at pieces of the file, and get each other's on a second pass. Each piece is a sample. */
 #include "bench.h"
 
 #include <fcntl.h>
@@ -95,7 +95,7 @@ static const struct {
 	ssize_t (*by)(size_t n);
 } ways[WAYS] = {{"limit: read", by_read}, {"lapse_read, standing deadline", by_lapse}};
 
-static int64_t read_piece(int way, size_t chunk)
+static void read_piece(const char *group, int way, size_t chunk)
 {
 	int64_t begin = now_ns();
 	off_t sum = 0;
@@ -106,23 +106,20 @@ static int64_t read_piece(int way, size_t chunk)
 		sum += r;
 	}
 	must(sum == PIECE, ways[way].name);
-	return now_ns() - begin;
+	say("cold", group, ways[way].name,
+	    (double)(now_ns() - begin) / 1e6 * (double)(file_size / PIECE));
 }
 
 static void measure_chunks(const char *group, size_t chunk)
 {
-	int64_t ns[WAYS] = {0};
-
 	for (int pass = 0; pass < WAYS; pass++) {
 		if (!forget()) {
 			say_skipped("cold", "the file stays cached");
 			return;
 		}
 		for (int i = 0; i < file_size / PIECE; i++)
-			ns[(i + pass) % WAYS] += read_piece((i + pass) % WAYS, chunk);
+			read_piece(group, (i + pass) % WAYS, chunk);
 	}
-	for (int way = 0; way < WAYS; way++)
-		say("cold", group, ways[way].name, (double)ns[way] / 1e6);
 }
 
 int main(void)
