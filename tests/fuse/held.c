@@ -127,6 +127,23 @@ static intptr_t run_splice(struct call *c)
 	return lapse_splice(c->other, c->fd, c->n);
 }
 
+/* From the file to itself, elsewhere. */
+static intptr_t run_sendfile_to(struct call *c)
+{
+	off_t from = HELD_OFFSET;
+
+	return lapse_sendfile(c->fd, c->fd, &from, c->n);
+}
+
+static intptr_t run_splice_to(struct call *c)
+{
+	struct held *h = (struct held *)((char *)c - offsetof(struct held, call));
+
+	if (write(lapse_sysfd(h->pipe[1]), c->buf, c->n) != (ssize_t)c->n)
+		return -2;
+	return lapse_splice(c->fd, h->pipe[0], c->n);
+}
+
 const struct held_operation held_operations[] = {
 	{"read", FUSE_READ, false, true, run_read},
 	{"readv", FUSE_READ, false, true, run_readv},
@@ -146,6 +163,8 @@ const struct held_operation held_operations[] = {
 	{"copy_file_range", FUSE_COPY_FILE_RANGE, true, true, run_copy},
 	{"sendfile", FUSE_READ, false, true, run_sendfile},
 	{"splice", FUSE_READ, false, true, run_splice},
+	{"sendfile_to", FUSE_WRITE, true, true, run_sendfile_to},
+	{"splice_to", FUSE_WRITE, true, true, run_splice_to},
 };
 const size_t held_operation_count = sizeof(held_operations) / sizeof(held_operations[0]);
 

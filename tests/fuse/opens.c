@@ -6,7 +6,10 @@
 #include <string.h>
 
 static struct held held;
-static const uint32_t requests[] = {FUSE_LOOKUP, FUSE_OPEN};
+
+/* What the server is asked, the last to learn what it is that was opened. */
+static const uint32_t requests[] = {FUSE_LOOKUP, FUSE_OPEN, FUSE_GETATTR};
+enum { REQUEST_COUNT = sizeof(requests) / sizeof(requests[0]) };
 
 static intptr_t run_open(struct call *c)
 {
@@ -69,7 +72,7 @@ static void ends_with_its_scope(void **state)
 	lapse_time deadline;
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < REQUEST_COUNT; i++) {
 		held_start(&held);
 		fixture_hold(&held.fixture, requests[i]);
 		deadline = lapse_in(10 * LAPSE_MS);
@@ -126,7 +129,7 @@ static void behind_a_read(void **state)
 static void cancelled(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < REQUEST_COUNT; i++) {
 		lapse_scope scope;
 		lapse_scope_id id;
 
@@ -145,7 +148,7 @@ static void cancelled(void **state)
 static void ended_by_another(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 2 * REQUEST_COUNT; i++) {
 		struct shared_open open = {.id = 0};
 
 		held_start(&held);
@@ -170,7 +173,7 @@ static void answered(void **state)
 
 	(void)state;
 	held_start(&held);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < REQUEST_COUNT; i++) {
 		fixture_delay(&held.fixture, requests[i], 5 * LAPSE_MS);
 		call_start(&c, run_open_within);
 		CHECK_CALL(&c, 0, 0);
@@ -189,7 +192,7 @@ static void answered(void **state)
 static void without_a_deadline(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 2 * REQUEST_COUNT; i++) {
 		struct call c = {.deadline = LAPSE_NEVER};
 
 		held_start(&held);

@@ -24,6 +24,9 @@ enum {
 	HELD_MAX = 256,
 	IN_MAX = SERVER_IO_MAX + 4096,
 	PARENT_LOOK_MS = 200, /* how often it is looked whether the parent is about to end */
+	LIFE_S =
+		40, /* more than a test gets, which may be stuck too deep to be told that it hangs */
+	LIFE_WATCHED_S = 400,
 };
 
 struct rule {
@@ -357,6 +360,7 @@ static void shed(int socket)
 	for (int i = 1; i < NSIG; i++)
 		signal(i, SIG_DFL);
 	prctl(PR_SET_NAME, "lapse-fuse");
+	alarm(check_is_watched() ? LIFE_WATCHED_S : LIFE_S);
 }
 
 _Noreturn void server_run(int socket, pid_t parent)
