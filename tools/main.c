@@ -12,7 +12,9 @@ static const struct command {
 } commands[] = {
 	{"connect", "lapse connect", connect_run},
 	{"listen", "lapse listen", listen_run},
+	{"lock", "lapse lock", lock_run},
 	{"pipe", "lapse pipe", pipe_run},
+	{"run", "lapse run", run_run},
 	{"tour", "lapse tour", tour_run},
 };
 
@@ -23,12 +25,17 @@ static void usage(FILE *to)
 	      "  pipe               copy standard input to standard output, within limits of time\n"
 	      "  connect HOST PORT  copy to and from a TCP peer, within limits of time\n"
 	      "  listen PORT        the same, with the first peer that connects\n"
+	      "  run COMMAND...     run a command, and end it when time is up or it says nothing\n"
+	      "  lock FILE COMMAND...\n"
+	      "                     run a command while a file is locked\n"
 	      "  tour               see what POSIX does and what lapse does, side by side\n"
 	      "\n"
 	      "      --help     show this, or with a COMMAND how it is used\n"
 	      "      --version  show the version\n"
 	      "\n"
-	      "Exit status: 0 done, 1 failed, 2 wrong usage, 124 time was up.\n",
+	      "Exit status: 0 done, 1 failed, 2 wrong usage, 124 time was up. Those of run and "
+	      "lock are\n"
+	      "the command's, or 124 to 127.\n",
 	      to);
 }
 

@@ -109,7 +109,7 @@ int connect_run(int argc, char **argv)
 	options_read(&options, argc, argv, "cit", 2, help);
 	lapse_fd in = options_adopt(&options, STDIN_FILENO);
 	lapse_fd out = options_adopt(&options, STDOUT_FILENO);
-	dump_on_signal(options.command);
+	dump_on_signal(&options);
 	const char *host = options.operands[0];
 	struct addrinfo *list = look_up(&options, host, options.operands[1], 0);
 	lapse_time deadline = options.deadline;
@@ -192,7 +192,7 @@ int listen_run(int argc, char **argv)
 	options_read(&options, argc, argv, "ciHt", 1, help);
 	lapse_fd in = options_adopt(&options, STDIN_FILENO);
 	lapse_fd out = options_adopt(&options, STDOUT_FILENO);
-	dump_on_signal(options.command);
+	dump_on_signal(&options);
 	const char *port = options.operands[0];
 	lapse_fd listener = options.host ? listen_on(&options, options.host)
 	                                 : listen_anywhere(&options);

@@ -20,10 +20,10 @@ static const char help[] =
 
 static int report(const struct options *options, int error, ssize_t moved)
 {
-	if (error == LAPSE_EXPIRED) {
+	if (is_time_up(error)) {
 		const struct limit *limit = options_reached(options);
-		say(options->command, "time was up (%s %s): %zd bytes moved", limit->name,
-		    limit->text, moved);
+		say(options->command, "time was up (%s %s): %zd bytes moved%s", limit->name,
+		    limit->text, moved, error == EINPROGRESS ? ", the next ones perhaps" : "");
 		return STATUS_TIME_UP;
 	}
 	die_if_broken_pipe(error);
@@ -38,7 +38,7 @@ int pipe_run(int argc, char **argv)
 	options_read(&options, argc, argv, "bit", 0, help);
 	lapse_fd in = options_adopt(&options, STDIN_FILENO);
 	lapse_fd out = options_adopt(&options, STDOUT_FILENO);
-	dump_on_signal(options.command);
+	dump_on_signal(&options);
 	lapse_set_read_deadline(in, options.deadline);
 	lapse_set_write_deadline(out, options.deadline);
 	lapse_set_idle(in, LAPSE_READ, options.idle_ns);

@@ -1,15 +1,13 @@
 /* Standard input to a socket and the socket to standard output, a thread for each. Ends when both
  * have come to the end of their input, or one of them fails. Owns struct relay.
  *
- * How --idle is kept: a write has an idle limit of its own. The reads share one deadline, which is
- * put off while anybody writes and begins anew when the last has written; so a direction that has
- * nothing to say does not end a connection on which the other is busy.
+ * How --idle is kept: a write has an idle limit of its own, the reads share what quiet.h describes.
  *
  * How a failure ends the other direction: every deadline is moved to the past. They are sticky, so
  * it does not matter whether the other is waiting or only about to. */
 #include "relay.h"
+#include "quiet.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,48 +15,19 @@ struct relay {
 	const struct options *options;
 	lapse_fd socket, in, out;
 	ssize_t sent, received;
-
-	pthread_mutex_t mutex; /* what follows, and the order in which deadlines are set */
-	int writing;           /* directions that are writing */
-	const char *failed;    /* what failed first, NULL: nothing has */
+	struct quiet quiet;
+	const char *failed; /* what failed first, NULL: nothing has. Read when both have ended. */
 	int error;
 };
 
-static void set_read_deadlines(struct relay *relay, lapse_time deadline)
-{
-	lapse_set_read_deadline(relay->in, deadline);
-	lapse_set_read_deadline(relay->socket, deadline);
-}
-
-/* 1: a write begins. -1: it has ended. 0: the start. */
-static void count_writing(struct relay *relay, int change)
-{
-	const struct options *options = relay->options;
-	lapse_time deadline = options->deadline;
-
-	pthread_mutex_lock(&relay->mutex);
-	relay->writing += change;
-	if (options->idle_ns && !relay->writing) {
-		lapse_time quiet = lapse_in(options->idle_ns);
-		if (quiet < deadline)
-			deadline = quiet;
-	}
-	if (!relay->failed && (options->idle_ns || change == 0))
-		set_read_deadlines(relay, deadline);
-	pthread_mutex_unlock(&relay->mutex);
-}
-
 static void fail(struct relay *relay, const char *what, int error)
 {
-	pthread_mutex_lock(&relay->mutex);
-	if (!relay->failed) {
-		relay->failed = what;
-		relay->error = error;
-		set_read_deadlines(relay, 0);
-		lapse_set_write_deadline(relay->socket, 0);
-		lapse_set_write_deadline(relay->out, 0);
-	}
-	pthread_mutex_unlock(&relay->mutex);
+	if (!quiet_end(&relay->quiet, 0))
+		return;
+	relay->failed = what;
+	relay->error = error;
+	lapse_set_write_deadline(relay->socket, 0);
+	lapse_set_write_deadline(relay->out, 0);
 }
 
 /* Until the end of from; 0, or -1 and the relay has failed. */
@@ -70,14 +39,14 @@ static int copy(struct relay *relay, lapse_fd from, const char *read_name, lapse
 	ssize_t n;
 
 	while ((n = lapse_read(from, buffer, sizeof buffer)) > 0) {
-		count_writing(relay, 1);
+		quiet_count(&relay->quiet, 1);
 		int result = lapse_write_full(to, buffer, (size_t)n, &written);
 		*moved += (ssize_t)written;
 		if (result) {
 			fail(relay, write_name, errno);
 			return -1;
 		}
-		count_writing(relay, -1);
+		quiet_count(&relay->quiet, -1);
 	}
 	if (n == 0)
 		return 0;
@@ -113,7 +82,7 @@ static int report(const struct relay *relay)
 
 	if (!relay->failed)
 		return STATUS_DONE;
-	if (relay->error == LAPSE_EXPIRED) {
+	if (is_time_up(relay->error)) {
 		const struct limit *limit = options_reached(relay->options);
 		say(command, "time was up (%s %s): %zd bytes sent, %zd received", limit->name,
 		    limit->text, relay->sent, relay->received);
@@ -133,7 +102,6 @@ int relay_run(const struct options *options, lapse_fd socket, lapse_fd in, lapse
 		.socket = socket,
 		.in = in,
 		.out = out,
-		.mutex = PTHREAD_MUTEX_INITIALIZER,
 	};
 	pthread_t sender;
 
@@ -141,7 +109,7 @@ int relay_run(const struct options *options, lapse_fd socket, lapse_fd in, lapse
 	lapse_set_write_deadline(out, options->deadline);
 	lapse_set_idle(socket, LAPSE_WRITE, options->idle_ns);
 	lapse_set_idle(out, LAPSE_WRITE, options->idle_ns);
-	count_writing(&relay, 0);
+	quiet_start(&relay.quiet, options, in, socket);
 	int error = pthread_create(&sender, NULL, send_all, &relay);
 	if (error) {
 		say(options->command, "cannot start a thread: %s", strerror(error));

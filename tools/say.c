@@ -34,7 +34,7 @@ static void *dump_again_and_again(void *arg)
 }
 
 /* A thread that waits for the signal, because lapse may not be called by a handler. */
-void dump_on_signal(const char *command)
+void dump_on_signal(const struct options *options)
 {
 	static sigset_t usr1;
 	pthread_t thread;
@@ -44,8 +44,8 @@ void dump_on_signal(const char *command)
 	pthread_sigmask(SIG_BLOCK, &usr1, NULL);
 	int error = pthread_create(&thread, NULL, dump_again_and_again, &usr1);
 	if (error) {
-		say(command, "cannot start a thread: %s", strerror(error));
-		exit(STATUS_FAILED);
+		say(options->command, "cannot start a thread: %s", strerror(error));
+		exit(options->failed);
 	}
 	pthread_detach(thread);
 }

@@ -3,12 +3,13 @@
 . "$(dirname "$0")/common.sh"
 
 # wrong PATTERN ARG...: a mistake, and what is said about it
+mistake=2
 wrong()
 {
 	pattern=$1
 	shift
 	run "$LAPSE" "$@" </dev/null
-	is 2 "$(status)" "lapse $*: status"
+	is $mistake "$(status)" "lapse $*: status"
 	is '' "$(cat "$work/out")" "lapse $*: nothing on standard output"
 	has "$pattern" "$work/err" "lapse $*: message"
 }
@@ -27,6 +28,26 @@ wrong "^lapse connect: unrecognized option '--by'" connect --by 12:00 localhost 
 wrong "^lapse listen: an operand is missing" listen --idle 1s
 wrong "^lapse tour: unrecognized option '--idle'" tour --idle 1s
 wrong "^lapse tour: 'paris' is one operand too many" tour paris
+
+# Where 2 may be the status of what is run.
+mistake=125
+wrong "^lapse run: what to run is missing" run
+wrong "^lapse run: what to run is missing" run --total 1s --
+wrong "^lapse run: unrecognized option '--sing'" run --sing true
+wrong "^lapse run: unrecognized option '--wait'" run --wait 1s true
+wrong "^lapse run: --grace: '0' is not a duration: it must be more than zero" run --grace 0 true
+wrong "^lapse run: --idle: 'x' is not a duration: " run --idle x true
+wrong "^lapse lock: an operand is missing" lock
+wrong "^lapse lock: what to run is missing" lock file
+wrong "^lapse lock: what to run is missing" lock --wait 1s -- file --
+wrong "^lapse lock: unrecognized option '--total'" lock --total 1s file true
+wrong "^lapse lock: option '--shared' doesn't allow an argument" lock --shared=1 file true
+mistake=2
+for command in run 'run --' "lock $work/file" "lock -- $work/file" "lock $work/file --"; do
+	# shellcheck disable=SC2086 # words
+	run "$LAPSE" $command echo --help --total
+	is "0 --help --total" "$(status) $(cat "$work/out")" "$command: what follows is the command's"
+done
 
 for text in '' ' ' s x 5x 5S 5sec 1m30 1.2.3s . .s 1h-5m ' 5s' '5s ' '5 s' 0x10 1e3 inf nan +5s; do
 	wrong "^lapse pipe: --idle: '$text' is not a duration: " pipe --idle "$text"
@@ -66,14 +87,15 @@ has '^lapse [0-9]*\.[0-9]*\.[0-9]*$' "$work/out" "--version"
 run "$LAPSE" --help
 is 0 "$(status)" "--help: status"
 has '^Usage: lapse COMMAND' "$work/out" "--help"
-for command in pipe connect listen tour; do
+for command in pipe connect listen run lock tour; do
+	case $command in run | lock) failed=125 ;; *) failed=1 ;; esac
 	run "$LAPSE" $command --help
 	is 0 "$(status)" "$command --help: status"
 	has "lapse $command" "$work/out" "$command --help"
 	is '' "$(cat "$work/err")" "$command --help: no complaint"
 	is '' "$(grep '.\{101\}' "$work/out")" "$command --help: no line over 100 columns"
 	timeout 60 "$LAPSE" $command --help >/dev/full 2>"$work/err"
-	is 1 $? "$command --help to a full device: status"
+	is $failed $? "$command --help to a full device: status"
 done
 timeout 60 "$LAPSE" --help >/dev/full 2>"$work/err"
 is 1 $? "--help to a full device: status"
