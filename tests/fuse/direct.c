@@ -2,30 +2,17 @@
  * server takes, in the caller's own thread, and gives what the kernel gives. */
 #include "held.h"
 
-#include <dirent.h>
 #include <string.h>
 #include <time.h>
 
 static struct held held;
-
-static int thread_count(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	int count = 0;
-
-	CHECK(dir != NULL);
-	while (readdir(dir) != NULL)
-		count++;
-	closedir(dir);
-	return count - 2; /* the folder's own entries */
-}
 
 /* A thread that was joined is gone from the list only a moment later. */
 static void await_threads(int count)
 {
 	static const struct timespec pause = {0, 100000};
 
-	while (thread_count() > count)
+	while (held_thread_count() > count)
 		nanosleep(&pause, NULL);
 }
 
@@ -43,7 +30,7 @@ static int settled_threads(void)
 	call_start(&c, do_nothing);
 	call_join(&c);
 	await_threads(check_threads_are_watched() ? 2 : 1);
-	return thread_count();
+	return held_thread_count();
 }
 
 static void lasts_as_long_as_it_takes(void **state)
@@ -56,7 +43,7 @@ static void lasts_as_long_as_it_takes(void **state)
 		held_begin(&held, held_files[i % 2], &held_operations[i / 2]);
 		await_threads(threads);
 		held_block(&held);
-		CHECK(!call_is_done(&held.call) && thread_count() == threads + 1);
+		CHECK(!call_is_done(&held.call) && held_thread_count() == threads + 1);
 		fixture_release(&held.fixture);
 		held_was_good(&held);
 		held_end(&held);
@@ -78,7 +65,7 @@ static void within_an_endless_scope(void **state)
 		lapse_scope_enter(&scope, LAPSE_NEVER);
 		held_run(&held);
 		held_was_good(&held);
-		CHECK(lapse_scope_leave(&scope) == 0 && thread_count() == threads);
+		CHECK(lapse_scope_leave(&scope) == 0 && held_thread_count() == threads);
 		held_end(&held);
 		held_stop(&held);
 	}

@@ -227,6 +227,11 @@ static void dead_servers(void **state)
 
 /* ---- How late, for people ---- */
 
+static double milliseconds(lapse_time ns)
+{
+	return (double)ns / (double)LAPSE_MS;
+}
+
 static int compare(const void *a, const void *b)
 {
 	lapse_time x = *(const lapse_time *)a, y = *(const lapse_time *)b;
@@ -257,8 +262,8 @@ static void lateness(void **state)
 		held_stop(&held);
 		qsort(late, ROUNDS, sizeof(late[0]), compare);
 		print_message("# %s of %s: %.2f ms late (median), %.2f ms (most)\n",
-		              held.operation->name, held.file, (double)late[ROUNDS / 2] / 1e6,
-		              (double)late[ROUNDS - 1] / 1e6);
+		              held.operation->name, held.file, milliseconds(late[ROUNDS / 2]),
+		              milliseconds(late[ROUNDS - 1]));
 	}
 }
 

@@ -72,4 +72,7 @@ void held_is_unanswered(struct held *h);
 void held_was_let_go(struct held *h, int error);
 void held_was_good(struct held *h);
 
+/* How many threads this process has. */
+int held_thread_count(void);
+
 #endif

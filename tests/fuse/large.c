@@ -17,7 +17,8 @@ static void start(const char *file)
 	held_begin(&held, file, held_operation("pread"));
 	fixture_release(&held.fixture);
 	bytes = malloc(LARGE);
-	CHECK(bytes != NULL);
+	if (bytes == NULL)
+		check_die("out of memory");
 	memset(bytes, 'n', LARGE);
 }
 

@@ -117,6 +117,11 @@ static void worker_end(struct worker *w)
 	CHECK(lapse_close(w->file) == 0 && lapse_close(w->fuse) == 0);
 }
 
+static double milliseconds(lapse_time ns)
+{
+	return (double)ns / (double)LAPSE_MS;
+}
+
 static int compare(const void *a, const void *b)
 {
 	lapse_time x = *(const lapse_time *)a, y = *(const lapse_time *)b;
@@ -135,7 +140,7 @@ static void say_lateness(void)
 	CHECK(count > 0);
 	qsort(late, count, sizeof(late[0]), compare);
 	print_message("# %zu deadlines of others: %.2f ms late (median), %.2f ms (most)\n", count,
-	              (double)late[count / 2] / 1e6, (double)late[count - 1] / 1e6);
+	              milliseconds(late[count / 2]), milliseconds(late[count - 1]));
 }
 
 static intptr_t stuck_read(struct call *c)

@@ -3,24 +3,10 @@
  * begun by then never does. */
 #include "held.h"
 
-#include <dirent.h>
-
 enum { THREADS = 4, CALLERS = 20 };
 
 static struct held held;
 static struct call calls[CALLERS];
-
-static int thread_count(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	int count = 0;
-
-	CHECK(dir != NULL);
-	while (readdir(dir) != NULL)
-		count++;
-	closedir(dir);
-	return count - 2; /* the folder's own entries */
-}
 
 static void start(const char *file, const char *operation)
 {
@@ -67,7 +53,7 @@ static void bad_limits(void **state)
 static void callers_expire(void **state)
 {
 	lapse_time deadline;
-	int threads = thread_count();
+	int threads = held_thread_count();
 
 	(void)state;
 	start("direct0", "pread");
@@ -76,7 +62,7 @@ static void callers_expire(void **state)
 	fixture_await(&held.fixture, FUSE_READ, THREADS);
 	for (int i = 0; i < CALLERS; i++)
 		call_await_sleep(&calls[i]);
-	CHECK(thread_count() <= threads + CALLERS + THREADS + 1);
+	CHECK(held_thread_count() <= threads + CALLERS + THREADS + 1);
 	deadline = lapse_in(5 * LAPSE_MS);
 	CHECK(lapse_set_deadline(held.fd, deadline) == 0);
 	for (int i = 0; i < CALLERS; i++) {
