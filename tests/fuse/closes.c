@@ -136,6 +136,31 @@ static void behind_what_was_let_go(void **state)
 	}
 }
 
+/* Numbers that are given out anew are not touched by what ends late on the files that had them. */
+static void numbers_are_free(void **state)
+{
+	enum { MANY = 4 };
+	int fds[MANY];
+
+	(void)state;
+	for (size_t i = 0; i < 2 * held_operation_count; i++) {
+		held_start(&held);
+		held_begin(&held, held_files[i % 2], &held_operations[i / 2]);
+		held_let_go(&held);
+		CHECK(lapse_close(held.fd) == 0 || errno == EINPROGRESS);
+		held.fd = LAPSE_NOFD;
+		for (int k = 0; k < MANY; k++)
+			fds[k] = dup(STDERR_FILENO);
+		held.descriptors += MANY;
+		held_end(&held);
+		held_settle(&held);
+		for (int k = 0; k < MANY; k++)
+			CHECK(close(fds[k]) == 0);
+		held.descriptors -= MANY;
+		held_stop(&held);
+	}
+}
+
 /* The number is the caller's again, and as good as ever, while a call is stuck on the file. */
 static void released(void **state)
 {
@@ -154,12 +179,9 @@ static void released(void **state)
 }
 
 static const struct check checks[] = {
-	{TEST(at_the_handles_deadline)},
-	{TEST(after_the_handles_deadline)},
-	{TEST(at_the_scopes_deadline)},
-	{TEST(answered)},
-	{TEST(without_a_deadline)},
-	{TEST(behind_what_was_let_go)},
-	{TEST(released)},
+	{TEST(at_the_handles_deadline)}, {TEST(after_the_handles_deadline)},
+	{TEST(at_the_scopes_deadline)},  {TEST(answered)},
+	{TEST(without_a_deadline)},      {TEST(behind_what_was_let_go)},
+	{TEST(numbers_are_free)},        {TEST(released)},
 };
 CHECK_MAIN(checks)

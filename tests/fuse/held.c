@@ -193,14 +193,19 @@ void held_start(struct held *h)
 	h->descriptors = check_descriptor_count();
 }
 
-void held_settle(struct held *h)
+void held_await_closed(struct held *h)
 {
 	static const struct timespec pause = {0, 100000};
 
-	if (h->fixture.server != 0)
-		fixture_release(&h->fixture);
 	while (check_descriptor_count() > h->descriptors)
 		nanosleep(&pause, NULL);
+}
+
+void held_settle(struct held *h)
+{
+	if (h->fixture.server != 0)
+		fixture_release(&h->fixture);
+	held_await_closed(h);
 }
 
 void held_stop(struct held *h)

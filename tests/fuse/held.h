@@ -42,8 +42,11 @@ struct held {
 /* Start a fixture and open nothing, or skip the test. */
 void held_start(struct held *h);
 
-/* Answer everything, and wait until every descriptor is closed that was opened since, those of the
- * library too: then no call is under way. */
+/* Wait until every descriptor is closed that was opened since, those of the library too: then no call
+ * is under way. */
+void held_await_closed(struct held *h);
+
+/* Answer everything, and wait for that. */
 void held_settle(struct held *h);
 
 /* The same, and stop the fixture. */

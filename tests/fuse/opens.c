@@ -104,6 +104,8 @@ static void server_is_told(void **state)
 	fixture_heed(&held.fixture);
 	let_go();
 	fixture_await(&held.fixture, FUSE_INTERRUPT, 1);
+	held_await_closed(&held);
+	CHECK(fixture_count(&held.fixture, FUSE_OPEN) == 1);
 	held_stop(&held);
 }
 
