@@ -136,7 +136,8 @@ static long writev_polled(struct lp_op *op, struct lp_slot *slot, const struct i
 	long r;
 
 	if (!lp_slot_knows(slot, LP_NO_NOSIGNAL)) {
-		r = lp_op_call_ready(op, os_call_pwritev2(lp_sysfd(slot), iov, count, RWF_NOSIGNAL));
+		r = lp_op_call_ready(op,
+		                     os_call_pwritev2(lp_sysfd(slot), iov, count, RWF_NOSIGNAL));
 		if (r != -EOPNOTSUPP)
 			return r;
 	}

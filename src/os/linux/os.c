@@ -140,7 +140,8 @@ static long copy_directly(const struct iovec *to, size_t to_count, const struct 
 		if (n > from->iov_len - from_done)
 			n = from->iov_len - from_done;
 		if (n > 0)
-			memcpy((char *)to->iov_base + to_done, (char *)from->iov_base + from_done, n);
+			memcpy((char *)to->iov_base + to_done, (char *)from->iov_base + from_done,
+			       n);
 		total += (long)n;
 		to_done += n;
 		from_done += n;
