@@ -32,6 +32,7 @@ static int run(struct lp_op *op, struct lp_foreign *f, lapse_time guess)
 	lp_op_take_places(op, p);
 	f->open.look = lp_op_look_asleep;
 	f->open.look_ctx = op;
+	f->now = &op->now;
 	r = lp_sleep(p, guess, lp_op_look_asleep, op, lp_interrupt_park_foreign, f);
 	return r < 0 ? r : 0;
 }

@@ -280,23 +280,23 @@ int lp_op_back_off(struct lp_op *op)
 	return r < 0 ? r : 0;
 }
 
-static long call_until(struct lp_op *op, struct os_call call, lapse_time guess, lp_look_fn *look,
-                       void *ctx)
+static long call_until(struct lp_op *op, struct lp_interruptible *way, lp_look_fn *look, void *ctx)
 {
-	struct lp_interruptible way = {.call = call};
 	struct lp_parker *p;
 	int r = lp_parker_mine(&p);
 
 	if (r < 0)
 		return r;
 	lp_op_take_places(op, p);
-	r = lp_sleep(p, guess, look, ctx, lp_interrupt_park, &way);
-	return r < 0 ? r : way.result;
+	r = lp_sleep(p, op->earliest, look, ctx, lp_interrupt_park, way);
+	return r < 0 ? r : way->result;
 }
 
 long lp_op_call(struct lp_op *op, struct os_call call)
 {
-	return call_until(op, call, op->earliest, lp_op_look_asleep, op);
+	struct lp_interruptible way = {.call = call};
+
+	return call_until(op, &way, lp_op_look_asleep, op);
 }
 
 /* How long what is ready may take to be fetched. */
@@ -304,9 +304,11 @@ static const int64_t grace = 5 * LAPSE_MS;
 
 struct ready_call {
 	struct lp_op *op;
-	lapse_time end;
+	struct lp_interruptible way;
+	lapse_time end; /* of the grace, or LP_UNREAD */
 };
 
+/* Expired before the call was made once: it is made, but may not wait for long. */
 static int look_for_ready(void *ctx, lapse_time *earliest)
 {
 	struct ready_call *c = ctx;
@@ -315,16 +317,16 @@ static int look_for_ready(void *ctx, lapse_time *earliest)
 	if (r != -LAPSE_EXPIRED)
 		return r;
 	if (c->end == LP_UNREAD)
-		c->end = c->op->now + grace;
+		c->end = c->way.begun ? c->op->now : c->op->now + grace;
 	*earliest = c->end;
 	return c->op->now < c->end ? 0 : r;
 }
 
 long lp_op_call_ready(struct lp_op *op, struct os_call call)
 {
-	struct ready_call c = {op, LP_UNREAD};
+	struct ready_call c = {op, {.call = call}, LP_UNREAD};
 
-	return call_until(op, call, op->earliest, look_for_ready, &c);
+	return call_until(op, &c.way, look_for_ready, &c);
 }
 
 int lp_op_progress(struct lp_op *op)

@@ -97,13 +97,16 @@ int os_clock(clockid_t clock, lapse_time *now);
 
 /* What the library keeps for each thread. Zero at birth. */
 struct os_self {
-	struct lp_parker *parker;  /* owned by park/parker.c */
-	struct lp_parker *aside;   /* likewise: the first that was put aside, or NULL */
-	struct lapse_scope *scope; /* the innermost; owned by park/scope.c */
-	struct lp_open_call
-		*call;  /* the innermost; owned by wait/interrupt.c, as is what follows */
-	uint32_t calls; /* since it was last asked whether interrupts are blocked */
-	bool blocks;    /* they were */
+	/* Owned by park/parker.c: the thread's own, and the first that was put aside, or NULL. */
+	struct lp_parker *parker;
+	struct lp_parker *aside;
+	/* Owned by park/scope.c: the innermost. */
+	struct lapse_scope *scope;
+	/* Owned by wait/interrupt.c: the innermost call; when it was last asked whether interrupts
+	 * are blocked, and whether they were. */
+	struct lp_open_call *call;
+	lapse_time asked;
+	bool blocks;
 };
 OS_INLINE struct os_self *os_self(void);
 

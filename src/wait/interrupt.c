@@ -2,6 +2,7 @@
  * the thread that alarms is watcher.c's. */
 #include "wait/interrupt.h"
 #include "park/fork.h"
+#include "park/scope.h"
 #include "wait/watcher.h"
 
 /* ---- In the handler ---- */
@@ -125,6 +126,7 @@ int lp_interrupt_park(struct lp_parker *p, lapse_time until, void *way)
 
 	if (r != 0)
 		return r < 0 ? r : 0;
+	w->begun = true;
 	blocked = os_interrupt_admit();
 	w->result = os_call_while(&p->state, LP_ASLEEP_CALL, &w->call);
 	(void)end(&call);
@@ -135,23 +137,28 @@ int lp_interrupt_park(struct lp_parker *p, lapse_time until, void *way)
 
 /* ---- Foreign ones ---- */
 
-/* Asking whether interrupts are blocked costs a system call, more than the rest of a call that does
- * not block. So it is asked by a thread's first call, by each one while they are, and by one in 64. */
-enum { ASK_EACH = 64 };
+/* Asking whether interrupts are blocked costs a system call, more than all the rest of a call that does
+ * not block. So a thread that makes one call after the other asks from time to time: what blocks them
+ * in between is seen by the next call that comes so much later. While they are, each call asks. */
+static const int64_t ask_ns = 100 * LAPSE_US;
 
-static bool admit_at_times(void)
+static bool admit_at_times(lapse_time now)
 {
 	struct os_self *self = os_self();
 
-	if (self->blocks || self->calls++ % ASK_EACH == 0)
+	if (now == LP_UNREAD)
+		now = os_now();
+	if (self->blocks || now - self->asked >= ask_ns) {
+		self->asked = now;
 		self->blocks = os_interrupt_admit();
+	}
 	return self->blocks;
 }
 
 static void foreign_end(struct lp_foreign *f)
 {
 	if (end(&f->open))
-		os_self()->calls = 0; /* it may have been blocked meanwhile: ask */
+		os_self()->asked = 0; /* it may have been blocked meanwhile: ask */
 	if (f->blocks)
 		os_interrupt_block();
 	lp_parker_back(f->open.parker);
@@ -182,7 +189,7 @@ int lp_interrupt_park_foreign(struct lp_parker *p, lapse_time until, void *way)
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	f->blocks = admit_at_times();
+	f->blocks = admit_at_times(*f->now);
 	(void)lp_parker_aside();
 	f->result = os_guarded(run, thread_ends, f);
 	lp_fork_check();

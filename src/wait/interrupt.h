@@ -39,6 +39,7 @@ struct lp_open_call {
 struct lp_interruptible {
 	struct os_call call;
 	long result;
+	bool begun; /* the call has been made, once at least */
 };
 int lp_interrupt_park(struct lp_parker *p, lapse_time until, void *interruptible);
 
@@ -50,6 +51,7 @@ struct lp_foreign {
 	void *arg;
 	void (*leave)(void *arg);
 	void *leave_arg;
+	const lapse_time *now; /* the clock as of the last look, or LP_UNREAD */
 	long result;
 	bool child; /* fn has forked, and this is the child */
 	bool blocks;
