@@ -1,6 +1,6 @@
 /* lapse tour: what plain POSIX calls do and what lapse does in the same situation, both run for real.
  * All sides of all scenes run at once, each in a thread of its own, since they mostly wait. Owns the
- * printing and the verdict; the scenes are in tour_deadline.c and tour_other.c. */
+ * printing and the verdict; the scenes are in tour_deadline.c, tour_other.c and tour_call.c. */
 #include "tour.h"
 #include "cli.h"
 
@@ -105,6 +105,7 @@ int tour_run(int argc, char **argv)
 	struct timespec hanging = {.tv_sec = time(NULL) + SCENE_SECONDS_MAX};
 	int count = start(running, deadline_scenes);
 	count += start(running + count, other_scenes);
+	count += start(running + count, call_scenes);
 	int kept = 0;
 	for (int i = 0; i < count; i++)
 		kept += show(&running[i], i + 1, &hanging);

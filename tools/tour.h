@@ -23,6 +23,7 @@ struct scene {
 };
 
 /* Ends with an entry without a situation. */
+extern const struct scene call_scenes[];
 extern const struct scene deadline_scenes[];
 extern const struct scene other_scenes[];
 
