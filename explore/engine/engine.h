@@ -150,6 +150,7 @@ struct x_scenario {
 	void (*threads[X_THREADS - 1])(void); /* ended by NULL */
 	void (*finish)(void); /* after each run that came to its end; NULL: nothing to add */
 	int64_t instants[6];  /* the times that the clock moves to, rising; 0 ends them */
+	int at_rest;          /* the last so many of them come only when nobody else can go on */
 	int faults;           /* that each thread may meet in a run */
 	int spare;            /* threads that may be started in a run */
 	unsigned visited;     /* threads that visits may come upon: a bit each */

@@ -169,6 +169,16 @@ static bool clock_goes_on(void)
 	return x_run.ticks < 6 && x_run.scenario->instants[x_run.ticks] != 0;
 }
 
+/* The next instant waits until nobody else can go on: a step that comes after all others. */
+static bool clock_waits(void)
+{
+	int count = 0;
+
+	while (count < 6 && x_run.scenario->instants[count] != 0)
+		count++;
+	return x_run.ticks >= count - x_run.scenario->at_rest;
+}
+
 static void describe_tick(const struct x_op *op, char *buf, size_t size)
 {
 	(void)snprintf(buf, size, "-> %lld", (long long)op->values[0]);
@@ -186,7 +196,9 @@ x_mask x_run_enabled(void)
 		if (t->life == X_STARTED && (t->op->enabled == NULL || t->op->enabled(t->op)))
 			mask |= x_bit(i);
 	}
-	return clock_goes_on() ? mask | x_bit(x_run.count) : mask;
+	if (clock_goes_on() && (mask == 0 || x_run.scenario->at_rest == 0 || !clock_waits()))
+		mask |= x_bit(x_run.count);
+	return mask;
 }
 
 static void rest(bool ended)
@@ -235,8 +247,12 @@ void x_run_take(int thread, struct x_op *op)
 static void take_tick(void)
 {
 	tick.writes = x_only(tick.object);
+	x_run.rest_tick = x_run.scenario->at_rest != 0 && clock_waits();
+	if (x_run.rest_tick)
+		tick.writes |= x_shared;
 	tick.values[0] = (uint64_t)instant(x_run.ticks + 1);
 	x_run_take(x_run.count, &tick);
+	x_run.rest_tick = false;
 	tick_clocks[x_run.ticks++] = x_run.threads[x_run.count].clock;
 }
 

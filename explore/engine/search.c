@@ -19,8 +19,7 @@
 
 struct x_search x_search;
 
-static bool roaming;  /* at random, whatever the mode: start_again */
-static uint64_t roam; /* so many runs the next time */
+static bool roaming; /* at random, whatever the mode: start_again */
 
 static enum x_mode mode(void)
 {
@@ -208,7 +207,7 @@ void x_search_taken(int thread, const struct x_op *op)
 		n = push();
 	else if (x_search.at < x_search.fresh)
 		check_same(n, op);
-	else if (mode() == X_COMPLETE)
+	else if (mode() == X_COMPLETE && !x_run.rest_tick)
 		x_races(thread, &t->clock, op->reads, op->writes);
 	n->thread = (uint8_t)thread;
 	n->name = op->name;
@@ -387,20 +386,18 @@ static enum x_verdict replay(struct x_report *r)
 	return X_BOUND_REACHED;
 }
 
-/* Something turned out to be shared: nothing that was found so far counts. Random runs, more of them
- * each time, find out cheaply what else is: late in a search it is dear. What they break, the search
- * will. */
+/* Something turned out to be shared: nothing that was found so far counts. Random runs, as many as are
+ * lost, find out cheaply what else is: late in a search it is dear. What they break, the search will. */
 static void start_again(struct x_report *r)
 {
 	struct x_report aside = {0};
 
 	roaming = true;
-	for (uint64_t left = roam; left > 0; left--) {
+	for (uint64_t left = r->runs + r->blocked + 64; left > 0; left--) {
 		x_search.length = x_search.fresh = 0;
 		(void)x_run_once(&aside);
 	}
 	roaming = false;
-	roam *= 4;
 	x_search.length = x_search.fresh = 0;
 	r->runs = r->blocked = r->steps = r->outcomes = r->deepest = 0;
 }
@@ -441,7 +438,6 @@ void x_explore(const struct x_scenario *s, const struct x_options *o, struct x_r
 	x_run.options = o;
 	x_run.all_visible = o->replay != NULL;
 	x_run_count_threads(s);
-	roam = 64;
 	x_objects_forget();
 	x_search.length = x_search.fresh = 0;
 	x_search.random = o->seed * 2 + 88172645463325252U;

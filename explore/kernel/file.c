@@ -120,6 +120,15 @@ static long get_flags(int fd)
 	return k_returns(f->flags);
 }
 
+/* Of memfds alone. */
+static long get_seals(int fd)
+{
+	struct k_file *f;
+	long r = control("F_GET_SEALS", fd, false, &f);
+
+	return r < 0 ? r : -EINVAL;
+}
+
 static long set_flags(int fd, int flags)
 {
 	enum { CHANGED = O_NONBLOCK | O_APPEND };
@@ -187,6 +196,8 @@ long k_fcntl(int fd, int command, void *arg)
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
 		return duplicate(fd, (int)(intptr_t)arg, command == F_DUPFD_CLOEXEC);
+	case F_GET_SEALS:
+		return get_seals(fd);
 	case F_GETFD:
 		return get_close_on_exec(fd);
 	case F_SETFD:

@@ -23,6 +23,28 @@ long o_call_on(lapse_fd fd, int dir, long (*fn)(int sysfd, void *arg), void *arg
 	return r;
 }
 
+long o_call_detached(long (*fn)(void *arg), void *arg, size_t size,
+                     void (*late)(void *arg, long result))
+{
+	struct o_call *c = o_begin("lapse_call_detached");
+	long r;
+
+	c->foreign = true;
+	c = o_begun(c);
+	r = lapse_call_detached(fn, arg, size, late);
+	o_return(c, r, 0);
+	return r;
+}
+
+int o_fsync(lapse_fd fd)
+{
+	struct o_call *c = o_begin_on("fsync", fd, LAPSE_WRITE, false, 0);
+	int r = lapse_fsync(fd);
+
+	o_return(c, r, 0);
+	return r;
+}
+
 int o_flock(lapse_fd fd, int operation)
 {
 	struct o_call *c = o_begin_on("flock", fd, LAPSE_READ | LAPSE_WRITE, false, 0);
@@ -30,6 +52,15 @@ int o_flock(lapse_fd fd, int operation)
 
 	o_return(c, r, 0);
 	return r;
+}
+
+/* Its calls never return. */
+void o_thread_leave(void)
+{
+	for (int i = 0; i < o_all.call_count; i++)
+		if (o_all.calls[i].span.thread == x_self() && o_all.calls[i].span.end == 0)
+			o_all.calls[i].gone = true;
+	k_thread_leave();
 }
 
 void o_grace(int64_t ns)

@@ -69,6 +69,9 @@ int o_sleep_until(lapse_time when);
 /* Any blocking call. fn runs in a lapse call, and may make some of its own. */
 long o_call(long (*fn)(void *arg), void *arg);
 long o_call_on(lapse_fd fd, int dir, long (*fn)(int sysfd, void *arg), void *arg);
+long o_call_detached(long (*fn)(void *arg), void *arg, size_t size,
+                     void (*late)(void *arg, long result));
+int o_fsync(lapse_fd fd);
 int o_flock(lapse_fd fd, int operation);
 
 /* ---- Scopes ---- */
@@ -92,6 +95,8 @@ void o_until(int64_t when);
 /* Go on when the thread that alarms calls is there and sleeps for the first time: what comes before that
  * is then gone through in one order. Its parker is that of thread `watcher`, which is warm. */
 void o_until_watched(int watcher);
+/* The calling thread ends, wherever it is. Does not come back. */
+__attribute__((noreturn)) void o_thread_leave(void);
 /* The calling thread goes on as a forked child, alone. */
 void o_fork(void);
 

@@ -41,7 +41,8 @@ static bool has_idled(struct o_call *c, struct o_dial d)
 
 static bool was_canceled(const struct o_call *c, const struct o_change *x)
 {
-	if (x->kind != O_CANCEL || x->span.end == 0 || x->failed)
+	if (x->kind != O_CANCEL || x->span.end == 0 || x->failed ||
+	    x_time() < x->time + o_all.grace)
 		return false;
 	for (int i = 0; x->scope >= 0 && i < c->scope_count; i++)
 		if (c->scopes[i] == x->scope)

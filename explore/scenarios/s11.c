@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "kernel/kernel.h"
 #include "oracle/oracle.h"
+#include "os/os.h"
 
 #include <sys/file.h>
 
@@ -101,6 +102,174 @@ const struct x_scenario s11_close = {
 	.about = "lock that is never free; close",
 	.setup = setup,
 	.threads = {locker, closer},
+	.spare = 1,
+	.visited = 1,
+	.outcome = o_outcome,
+};
+
+/* ---- A foreign function: lapse_call ---- */
+
+static int pipe_ends[2];
+static lapse_scope scope;
+static lapse_scope_id shared;
+
+static void enter_shared(lapse_time deadline)
+{
+	o_grace(LAPSE_MS);
+	(void)k_pipe2(pipe_ends, 0);
+	for (int i = 0; i < 3; i++)
+		o_warm(i);
+	x_be(0);
+	o_scope_enter(&scope, deadline);
+	shared = o_scope_share(&scope);
+}
+
+static void enter(void)
+{
+	enter_shared(LAPSE_NEVER);
+}
+
+static void enter_until_100(void)
+{
+	enter_shared(100);
+}
+
+/* As a function of somebody else's would: it gives up when it is interrupted. */
+static long read_pipe(void *unused)
+{
+	char byte;
+	long r = k_read(pipe_ends[0], &byte, 1);
+
+	(void)unused;
+	errno = r < 0 ? (int)-r : 0;
+	return r < 0 ? -1 : r;
+}
+
+static void caller(void)
+{
+	(void)o_call(read_pipe, NULL);
+	(void)o_scope_leave(&scope);
+}
+
+static void scope_canceler(void)
+{
+	o_until_watched(2);
+	(void)o_scope_cancel(shared);
+}
+
+static void scope_extender(void)
+{
+	o_until_watched(2);
+	(void)o_scope_move(shared, 200);
+}
+
+const struct x_scenario s11_call = {
+	.name = "s11_call",
+	.about = "read in lapse_call; the scope's deadline passes",
+	.setup = enter_until_100,
+	.threads = {caller},
+	.instants = {100, 100 + LAPSE_MS},
+	.at_rest = 1,
+	.spare = 1,
+	.visited = 1,
+	.outcome = o_outcome,
+};
+
+const struct x_scenario s11_call_cancel = {
+	.name = "s11_call_cancel",
+	.about = "read in lapse_call; its scope is cancelled",
+	.setup = enter,
+	.threads = {caller, scope_canceler},
+	.instants = {LAPSE_MS + 1},
+	.at_rest = 1,
+	.spare = 1,
+	.visited = 1,
+	.outcome = o_outcome,
+};
+
+const struct x_scenario s11_call_later = {
+	.name = "s11_call_later",
+	.large = true,
+	.about = "read in lapse_call; the deadline of its scope is moved later as it passes",
+	.setup = enter_until_100,
+	.threads = {caller, scope_extender},
+	.instants = {100, 200, 200 + LAPSE_MS},
+	.at_rest = 2,
+	.spare = 1,
+	.visited = 1,
+	.outcome = o_outcome,
+};
+
+/* ---- Somebody else's signal, whose handler stands on the gap as ours comes ---- */
+
+static os_u32 handled;
+
+static void other_handler(void)
+{
+	(void)os_add_u32(&handled, 1);
+}
+
+static void setup_other(void)
+{
+	setup_deadline();
+	o_grace(LAPSE_MS);
+	x_be(1);
+	o_may_wait();
+}
+
+static void signaler(void)
+{
+	o_until_watched(2);
+	k_other_signal(0, other_handler);
+	(void)os_load_u32(&handled, OS_RELAXED);
+}
+
+const struct x_scenario s11_other = {
+	.name = "s11_other",
+	.large = true,
+	.about = "lock that is never free; its deadline passes while another's handler runs",
+	.setup = setup_other,
+	.threads = {locker, signaler},
+	.instants = {100, 100 + LAPSE_MS},
+	.at_rest = 1,
+	.spare = 1,
+	.visited = 1,
+	.outcome = o_outcome,
+};
+
+/* ---- A thread that ends in lapse_call ---- */
+
+static long ends_here(void *unused)
+{
+	(void)read_pipe(unused);
+	o_thread_leave();
+}
+
+static void caller_ends(void)
+{
+	(void)o_call(ends_here, NULL);
+}
+
+static void reads_after(void)
+{
+	o_until(100);
+	(void)o_sleep_until(200);
+}
+
+static void enter_alone(void)
+{
+	enter_shared(100);
+	x_be(1);
+}
+
+const struct x_scenario s11_ends = {
+	.name = "s11_ends",
+	.large = true,
+	.about = "a thread ends in lapse_call, interrupted; another sleeps",
+	.setup = enter_alone,
+	.threads = {caller_ends, reads_after},
+	.instants = {100, 100 + LAPSE_MS, 2 * LAPSE_MS},
+	.at_rest = 2,
 	.spare = 1,
 	.visited = 1,
 	.outcome = o_outcome,
