@@ -245,6 +245,8 @@ void held_end(struct held *h)
 
 	if (is_alive)
 		fixture_release(&h->fixture);
+	/* A close within a deadline that has passed would not wait long. */
+	(void)lapse_set_deadline(h->fd, LAPSE_NEVER);
 	pair_close(h->pipe);
 	if (h->fd != LAPSE_NOFD && lapse_close(h->fd) != 0 && is_alive)
 		fail_msg("lapse_close: %s", strerror(errno));
