@@ -115,11 +115,11 @@ silent()
 	case $1 in
 	fifo)
 		head -c 1000 /dev/zero >&3
-		"$LAPSE" pipe "--$3" 700ms <&3 >&9 2>dump 9>&- &
+		"$LAPSE" pipe "--$3" 1s <&3 >&9 2>dump 9>&- &
 		;;
 	tty)
 		head -c 1000 /dev/zero >&5
-		"$LAPSE" pipe "--$3" 700ms <&7 >&9 2>dump 9>&- &
+		"$LAPSE" pipe "--$3" 1s <&7 >&9 2>dump 9>&- &
 		;;
 	esac
 	pipe=$!
@@ -128,9 +128,9 @@ silent()
 	until_true waits $pipe
 	is "$before" "$(traits)" "$1 to $2, --$3: while it waits flags and modes are untouched"
 	wait $pipe
-	is "124 lapse pipe: time was up ($3 700ms): 1000 bytes moved" "$? $(tail -n 1 dump)" \
+	is "124 lapse pipe: time was up ($3 1s): 1000 bytes moved" "$? $(tail -n 1 dump)" \
 		"$1 to $2, --$3: time is up"
-	at_least 700 "$begin" "$1 to $2, --$3: not early"
+	at_least 1000 "$begin" "$1 to $2, --$3: not early"
 	arrived "$2" 1000 "$1 to $2, --$3: what came before is there"
 }
 
