@@ -188,7 +188,9 @@ long lp_transfer_splice(struct lp_transfer *t)
 	r = pipe_open(&p, in);
 	if (r < 0)
 		return r;
-	r = t->out_splices ? through_pipe(t, &p) : -EINVAL;
+	/* What cannot be spliced in is read in any case. */
+	r = t->out_splices && (t->in_splices || in->kind != LP_FILE) ? through_pipe(t, &p)
+	                                                             : -EINVAL;
 	if (r == -EINVAL)
 		r = through_buffer(t, &p);
 	pipe_done(&p, in);

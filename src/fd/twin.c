@@ -14,8 +14,9 @@ struct lp_twin {
 
 enum { CHUNK_COUNT = 1024, PER_CHUNK = 1024, LOWEST = 3 };
 
-static struct lp_lock
-	lock; /* guards what follows; a duplicate is made under it, which never waits */
+/* Guards what follows. A duplicate is made under it, which takes no longer than the table of numbers
+ * takes to grow. */
+static struct lp_lock lock;
 static struct lp_twin *chunks[CHUNK_COUNT];
 static struct lp_twin *free_list;
 static uint32_t used; /* records that were ever given out; indices begin at 1 */

@@ -1,10 +1,14 @@
 /* The threads that run jobs. Owns them, the queue, and the jobs' memory: chunks that are linked once
  * and never unmapped. They are started at need, up to a limit, and end after some idle time.
  *
- * A job goes straight to an idle thread if there is one, through that thread's own word, as a turn is
- * granted: the giver stores it (C1) and nudges its parker (C3). Else it queues, first come, first
- * served, and a thread is started for it if there may be more. Threads that finish, or have just
- * started, take from the queue. While one is idle the queue is empty. */
+ * A job queues, first come, first served, and for each that nobody is on the way to yet an idle thread
+ * is called, through that thread's own word, as a turn is granted: the caller stores it (C1) and
+ * nudges its parker (C3). If none is idle a thread is started, if there may be more. It takes the job
+ * from the queue itself, when it runs: until then the job can be withdrawn. Threads that finish take
+ * from the queue too, so who was called may find it empty, and idles again.
+ *
+ * While a thread is idle, as many are on their way as there are jobs in the queue, or more: a thread
+ * idles only if the queue is empty, and whatever adds to the one or takes from the other calls. */
 #include "wait/pool.h"
 #include "park/fork.h"
 #include "park/lock.h"
@@ -20,13 +24,16 @@ struct chunk {
 	struct chunk *next;
 };
 
+enum call { NONE, TO_WORK, TO_END };
+
 /* A thread of the pool; in its own frame. */
 struct worker {
 	struct lp_parker *parker; /* NULL: there was no memory for one; it cannot idle */
-	/* What it was handed while idle: a job, or `quit`. Stored by the giver under the lock (C1),
-	 * read by the thread at S3; seq_cst. */
-	os_ptr handed;
+	/* What it is called for while idle: enum call. Stored by the caller under the lock (C1), read
+	 * by the thread at S3; seq_cst. */
+	os_u32 call;
 	struct worker *next; /* of the idle ones; under the lock */
+	bool coming;         /* it is counted in start_count; its own, and under the lock */
 	struct lp_job *job;  /* that it runs; its own */
 	bool dropping;       /* the job has run, it was let go */
 	uint32_t forks;
@@ -38,10 +45,8 @@ static struct lp_job *free_jobs;
 static struct lp_job *queue_first, *queue_last;
 static size_t queued;
 static struct worker *idle;              /* last in, first out: those that are not needed end */
-static size_t thread_count, start_count; /* all of them; those on their way to their first job */
+static size_t thread_count, start_count; /* all of them; those on their way to the queue */
 static size_t most = MOST;
-
-static struct lp_job quit; /* handed to a thread that shall end */
 
 /* ---- Jobs ---- */
 
@@ -171,19 +176,24 @@ static struct lp_job *queue_pop(void)
 	return job;
 }
 
-/* The worker is gone once it sees what it was handed: its parker is fetched before. */
-static bool hand_to_idle(struct lp_job *job)
+/* Calls one. Whom to nudge: the worker itself may be gone once it sees the call. */
+static struct lp_parker *call_idle(enum call what)
 {
 	struct worker *w = idle;
-	struct lp_parker *p;
+	struct lp_parker *p = w->parker;
 
-	if (w == NULL)
-		return false;
-	p = w->parker;
 	idle = w->next;
-	os_store_ptr(&w->handed, job, OS_SEQ_CST); /* C1 */
-	lp_nudge(p, LP_NOBODY);                    /* C3; the place is the worker itself */
-	return true;
+	w->coming = what == TO_WORK;
+	if (w->coming)
+		start_count++;
+	os_store_u32(&w->call, what, OS_SEQ_CST); /* C1; the place is the worker */
+	return p;
+}
+
+/* The same if one is wanted and there is one; else NULL. */
+static struct lp_parker *call_to_work(void)
+{
+	return queued > start_count && idle != NULL ? call_idle(TO_WORK) : NULL;
 }
 
 /* ---- Running ---- */
@@ -271,7 +281,7 @@ static int look_idle(void *ctx, lapse_time *earliest)
 	struct idling *i = ctx;
 
 	*earliest = i->end;
-	if (os_load_ptr(&i->worker->handed, OS_SEQ_CST) != NULL)
+	if (os_load_u32(&i->worker->call, OS_SEQ_CST) != NONE)
 		return 1;
 	return os_now() >= i->end ? -LAPSE_EXPIRED : 0;
 }
@@ -285,60 +295,58 @@ static void leave_idle(struct worker *w)
 	*at = w->next;
 }
 
-/* Is among the idle ones. A job, or NULL: it has idled long enough, or shall end. */
-static struct lp_job *await_job(struct worker *w)
+/* Is among the idle ones. False: it has idled long enough, or shall end; it is not counted any more. */
+static bool await_call(struct worker *w)
 {
 	struct idling i = {w, os_now() + idle_ns};
-	struct lp_job *job;
 
 	lp_parker_note(w->parker, "idle thread of the pool", 0);
 	if (lp_sleep(w->parker, i.end, look_idle, &i, lp_park_futex, NULL) < 0) {
 		lp_lock(&lock);
-		if (os_load_ptr(&w->handed, OS_SEQ_CST) == NULL) {
+		if (os_load_u32(&w->call, OS_SEQ_CST) == NONE) {
 			leave_idle(w);
 			thread_count--;
-			os_store_ptr(&w->handed, &quit, OS_RELAXED);
+			os_store_u32(&w->call, TO_END, OS_RELAXED);
 		}
 		lp_unlock(&lock);
 	}
-	job = os_load_ptr(&w->handed, OS_SEQ_CST);
-	return job == &quit ? NULL : job;
+	return os_load_u32(&w->call, OS_SEQ_CST) == TO_WORK;
 }
 
+/* NULL: the thread ends, and is not counted any more. */
 static struct lp_job *next_job(struct worker *w)
 {
-	struct lp_job *job = NULL;
-	bool ends = false;
+	struct lp_job *job;
+	bool ends;
 
-	lp_lock(&lock);
-	if (thread_count <= most)
-		job = queue_pop();
-	if (job == NULL) {
-		ends = thread_count > most || w->parker == NULL;
+	do {
+		lp_lock(&lock);
+		if (w->coming)
+			start_count--;
+		w->coming = false;
+		job = thread_count <= most ? queue_pop() : NULL;
+		ends = job == NULL && (thread_count > most || w->parker == NULL);
 		if (ends) {
 			thread_count--;
-		} else {
-			os_store_ptr(&w->handed, NULL, OS_RELAXED);
+		} else if (job == NULL) {
+			os_store_u32(&w->call, NONE, OS_RELAXED);
 			w->next = idle;
 			idle = w;
 		}
-	}
-	lp_unlock(&lock);
-	return job != NULL || ends ? job : await_job(w);
+		lp_unlock(&lock);
+	} while (job == NULL && !ends && await_call(w));
+	return job;
 }
 
 static void work(void *unused)
 {
-	struct worker w = {.parker = NULL};
+	struct worker w = {.coming = true};
 	struct lp_job *job;
 
 	(void)unused;
 	if (lp_parker_mine(&w.parker) < 0)
 		w.parker = NULL;
 	w.forks = os_load_u32(&lp_fork_count, OS_RELAXED);
-	lp_lock(&lock);
-	start_count--;
-	lp_unlock(&lock);
 	while ((job = next_job(&w)) != NULL) {
 		run_guarded(&w, job);
 		if (is_child(&w))
@@ -360,6 +368,8 @@ static void refuse(struct lp_job *job, int error)
  * nobody waits for stays. */
 static void start_failed(int error)
 {
+	struct lp_parker *p;
+
 	lp_lock(&lock);
 	start_count--;
 	thread_count--;
@@ -371,6 +381,8 @@ static void start_failed(int error)
 		queue_remove(job);
 		refuse(job, error);
 	}
+	while ((p = call_to_work()) != NULL) /* who has come to idle meanwhile */
+		lp_nudge(p, LP_NOBODY);      /* C3 */
 	lp_unlock(&lock);
 }
 
@@ -402,16 +414,17 @@ static void start_threads(void)
 
 void lp_job_start(struct lp_job *job, struct lp_parker *caller)
 {
-	bool handed;
+	struct lp_parker *p;
 
 	job->caller = caller;
 	lp_lock(&lock);
-	os_store_u32(&job->state, idle != NULL ? LP_JOB_RUNNING : LP_JOB_QUEUED, OS_SEQ_CST);
-	handed = hand_to_idle(job);
-	if (!handed)
-		queue_put(job);
+	os_store_u32(&job->state, LP_JOB_QUEUED, OS_SEQ_CST);
+	queue_put(job);
+	p = call_to_work();
 	lp_unlock(&lock);
-	if (!handed)
+	if (p != NULL)
+		lp_nudge(p, LP_NOBODY); /* C3 */
+	else
 		start_threads();
 }
 
@@ -442,8 +455,10 @@ void lp_pool_limit(int limit)
 {
 	lp_lock(&lock);
 	most = (size_t)limit;
-	while (thread_count > most && hand_to_idle(&quit))
+	while (thread_count > most && idle != NULL) {
 		thread_count--;
+		lp_nudge(call_idle(TO_END), LP_NOBODY);
+	}
 	lp_unlock(&lock);
 	start_threads();
 }

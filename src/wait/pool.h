@@ -52,8 +52,8 @@ void lp_job_put(struct lp_job *job);
 /* Room for n bytes, page-aligned; what it held before is gone. NULL: none. */
 void *lp_job_room(struct lp_job *job, size_t n);
 
-/* Hand it to a thread, or to the queue while all are busy. It is done at once, and refused, if there is
- * no thread at all and none can be started. */
+/* Put it into the queue, and see that a thread comes for it unless all are busy. It is done at once, and
+ * refused, if there is no thread at all and none can be started. */
 void lp_job_start(struct lp_job *job, struct lp_parker *caller);
 
 /* For the caller's look (S3). */
