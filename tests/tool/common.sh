@@ -4,7 +4,8 @@
 set -u
 : "${LAPSE:?has to be the path of the program}"
 LC_ALL=C
-export LC_ALL
+export LAPSE LC_ALL
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 count=0
 failed=0
@@ -86,6 +87,16 @@ until_true()
 		fi
 		sleep 0.01
 	done
+}
+
+# on_terminal NAME COMMAND...: one test; the steps are standard input, see on_terminal.py
+on_terminal()
+{
+	name=$1
+	shift
+	python3 "$here/on_terminal.py" "$@" >"$work/shown" 2>"$work/err"
+	is 0 $? "$name"
+	[ ! -s "$work/err" ] || sed 's/^/# /' "$work/err" "$work/shown"
 }
 
 # The last line of every test.

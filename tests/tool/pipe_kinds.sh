@@ -12,8 +12,12 @@ exec 3<>quiet 4<>full 5<>keys
 socat "PTY,link=tty,raw,echo=0" 'PIPE:keys!!OPEN:screen,append' 2>/dev/null &
 socat=$!
 started="$started $socat"
+# "other" shows on the same screen: socat does not type and read at once.
+socat -u 'PTY,link=other,raw,echo=0' 'OPEN:screen,append' 2>/dev/null &
+started="$started $!"
 until_true test -e tty
-exec 7<>./tty
+until_true test -e other
+exec 6<>./other 7<>./tty
 
 seq 40000 >file
 size=$(wc -c <file)
@@ -21,7 +25,10 @@ size=$(wc -c <file)
 # Flags belong to all who share a descriptor, modes to all who have the terminal.
 traits()
 {
-	sed -n 's/^flags:[^0-9]*//p' "/proc/$$/fdinfo/3" "/proc/$$/fdinfo/4" "/proc/$$/fdinfo/7"
+	for fd in 3 4 6 7; do
+		sed -n 's/^flags:[^0-9]*//p' "/proc/$$/fdinfo/$fd"
+	done
+	stty -g <&6
 	stty -g <&7
 }
 before=$(traits)
@@ -57,7 +64,7 @@ pass()
 		reader=$!
 		exec 9>to
 		;;
-	tty) exec 9>&7 ;;
+	tty) exec 9>&6 ;;
 	esac
 	# shellcheck disable=SC2086 # words
 	timeout 100 "$LAPSE" pipe $limits <&8 >&9 2>err 8<&- 9>&-
@@ -183,4 +190,49 @@ head=$!
 echo k >&5
 wait $head
 is "0 k" "$? $(cat key)" "killed: another reader of the terminal waits for the next key"
+
+# A terminal as people have it: lines, an end, keys that interrupt and stop.
+for shell in 'bash --norc --noprofile --noediting -i' 'dash -i'; do
+	# shellcheck disable=SC2086 # words
+	on_terminal "${shell%% *}: a terminal on both sides, its keys, job control" $shell <<'END'
+see \$ $
+modes
+type $LAPSE pipe --idle 60s; echo =$?\n
+see \n
+type once\n
+see ^once\nonce\n
+type \x04
+see ^=0
+see \$ $
+type $LAPSE pipe --idle 60s\n
+see \n
+type again\n
+see ^again\nagain\n
+type \x1a
+see Stopped|Suspended
+see \$ $
+modes
+type fg\n
+see pipe --idle 60s
+type third\n
+see ^third\nthird\n
+type \x03
+see \$ $
+type echo =$?\n
+see ^=130
+see \$ $
+type $LAPSE pipe --total 1s; echo =$?\n
+see ^lapse pipe: time was up \(total 1s\): 0 bytes moved
+see ^=124
+see \$ $
+type cat\n
+see cat\n
+type fourth\n
+see ^fourth\nfourth\n
+type \x04
+see \$ $
+modes
+type exit 0\n
+END
+done
 finish

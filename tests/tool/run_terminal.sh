@@ -1,18 +1,6 @@
 #!/bin/sh
 # lapse run on a terminal, below interactive shells: keys, job control, and who may read.
 . "$(dirname "$0")/common.sh"
-export LAPSE
-
-# on_terminal NAME COMMAND...: the steps are standard input, see on_terminal.py
-on_terminal()
-{
-	name=$1
-	shift
-	python3 "$(dirname "$0")/on_terminal.py" "$@" >"$work/out" 2>"$work/err"
-	is 0 $? "$name"
-	[ ! -s "$work/err" ] || sed 's/^/# /' "$work/err" "$work/out"
-}
-
 for shell in 'bash --norc --noprofile --noediting -i' 'dash -i'; do
 	# shellcheck disable=SC2086 # words
 	on_terminal "${shell%% *}: interrupt, stop and go on, in the foreground and the background" $shell <<'END'
