@@ -148,6 +148,8 @@ __attribute__((noreturn)) void k_thread_leave(void);
 /* A signal of somebody else's comes to that thread: `handler` runs there, once for all that come before
  * it does. */
 void k_other_signal(int thread, void (*handler)(void));
+/* Was one sent to it that has not come? */
+bool k_is_interrupt_pending(int thread);
 /* Called in a thread that an interrupt has come to, before it is handled. */
 void k_on_interrupt(void (*fn)(int thread));
 /* The calling thread goes on as a forked child: alone, with its parent's numbers and memory but for

@@ -159,6 +159,10 @@ void o_judge_words(void)
 		else
 			judge_open(i, slot, slot->word.v);
 	}
-	for (int i = 0; i < x_thread_count(); i++)
+	for (int i = 0; i < x_thread_count(); i++) {
 		judge_parker(i);
+		if (k_is_interrupt_pending(i))
+			x_broken("no stray interrupt", "a signal for thread %d is still to come",
+			         i);
+	}
 }

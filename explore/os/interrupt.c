@@ -111,6 +111,11 @@ void k_on_interrupt(void (*fn)(int thread))
 	on_interrupt = fn;
 }
 
+bool k_is_interrupt_pending(int thread)
+{
+	return k_state.threads[thread].pending;
+}
+
 /* ---- Waiting ---- */
 
 static bool always(const struct x_op *op)

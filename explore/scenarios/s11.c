@@ -129,9 +129,13 @@ static void enter(void)
 	enter_shared(LAPSE_NEVER);
 }
 
+/* The watcher sleeps only if there is a call for it to watch: none if time is up before. */
 static void enter_until_100(void)
 {
 	enter_shared(100);
+	x_be(1);
+	o_may_wait();
+	x_be(0);
 }
 
 /* As a function of somebody else's would: it gives up when it is interrupted. */
