@@ -88,14 +88,14 @@ run "$LAPSE" --help
 is 0 "$(status)" "--help: status"
 has '^Usage: lapse COMMAND' "$work/out" "--help"
 for command in pipe connect listen run lock tour; do
-	case $command in run | lock) failed=125 ;; *) failed=1 ;; esac
+	case $command in run | lock) failing=125 ;; *) failing=1 ;; esac
 	run "$LAPSE" $command --help
 	is 0 "$(status)" "$command --help: status"
 	has "lapse $command" "$work/out" "$command --help"
 	is '' "$(cat "$work/err")" "$command --help: no complaint"
 	is '' "$(grep '.\{101\}' "$work/out")" "$command --help: no line over 100 columns"
 	timeout 60 "$LAPSE" $command --help >/dev/full 2>"$work/err"
-	is $failed $? "$command --help to a full device: status"
+	is $failing $? "$command --help to a full device: status"
 done
 timeout 60 "$LAPSE" --help >/dev/full 2>"$work/err"
 is 1 $? "--help to a full device: status"
