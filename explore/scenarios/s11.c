@@ -204,6 +204,27 @@ const struct x_scenario s11_call_later = {
 	.outcome = o_outcome,
 };
 
+static void scope_mover(void)
+{
+	o_until_watched(2);
+	o_until(100);
+	(void)o_scope_move(shared, 300 + LAPSE_MS);
+	(void)o_scope_move(shared, 200);
+}
+
+const struct x_scenario s11_call_moved = {
+	.name = "s11_call_moved",
+	.large = true,
+	.about = "read in lapse_call; its deadline is moved later as it passes, then earlier",
+	.setup = enter_until_100,
+	.threads = {caller, scope_mover},
+	.instants = {100, 200, 200 + LAPSE_MS},
+	.at_rest = 2,
+	.spare = 1,
+	.visited = 1,
+	.outcome = o_outcome,
+};
+
 /* ---- Somebody else's signal, whose handler stands on the gap as ours comes ---- */
 
 static os_u32 handled;
