@@ -39,11 +39,12 @@ static bool may_come(const struct x_op *op)
 	return t->life == X_STARTED && t->op != NULL && visits->may_come(host_of(op));
 }
 
-/* One that cannot come waits for what lets it, and depends on nothing else. */
+/* One that cannot come waits for what lets it, and depends on nothing else. One whose thread has ended
+ * could have come before that. */
 static void refine_coming(struct x_op *op)
 {
 	op->reads = x_only(visits->pending(host_of(op)));
-	op->writes = may_come(op) ? op->reads | x_only(op->object) : 0;
+	op->writes = visits->may_come(host_of(op)) ? op->reads | x_only(op->object) : 0;
 }
 
 int x_take_visit(int visitor)

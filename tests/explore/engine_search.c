@@ -9,12 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE = 4096, TESTS = 20 };
+enum { PAGE = 4096, TESTS = 24 };
 
 /* Put back before each run; the engine wants whole pages. */
 static union {
 	struct {
-		uint32_t x, y, lock[2], sum;
+		uint32_t x, y, lock[2], sum, seen;
+		bool pending, handling;
 		int64_t woken_at;
 	};
 	char page[PAGE];
@@ -244,6 +245,143 @@ static void goes_through_choices(void)
 	       &r);
 }
 
+/* ---- Threads that are started in a run ---- */
+
+static void load_x_relaxed(void *unused)
+{
+	(void)unused;
+	kept.seen = (uint32_t)x_load(&kept.x, 4, __ATOMIC_RELAXED);
+}
+
+static void add_one_too(void *unused)
+{
+	(void)unused;
+	add_one();
+}
+
+static void store_and_start(void)
+{
+	x_store(&kept.x, 4, 1, __ATOMIC_RELAXED);
+	(void)x_start(load_x_relaxed, NULL);
+	x_store(&kept.x, 4, 2, __ATOMIC_RELAXED);
+}
+
+static void start_and_add(void)
+{
+	(void)x_start(add_one_too, NULL);
+	add_one();
+}
+
+static uint64_t seen_is_outcome(void)
+{
+	return kept.seen;
+}
+
+static void starts_threads(void)
+{
+	static const struct x_scenario child = {
+		.name = "child",
+		.threads = {store_and_start},
+		.spare = 1,
+		.outcome = seen_is_outcome,
+	};
+	static const struct x_scenario both = {
+		.name = "both",
+		.threads = {start_and_add},
+		.finish = both_counted,
+		.spare = 1,
+	};
+	struct x_report r = explore(&child, (struct x_options){0});
+
+	result(r.verdict == X_COMPLETED && r.outcomes == 2,
+	       "a started thread sees what came before, and may see what comes after", &r);
+	r = explore(&both, (struct x_options){0});
+	result(r.verdict == X_BROKEN, "who starts and who is started race", &r);
+}
+
+/* ---- Visits ---- */
+
+static x_object pending_object(int thread)
+{
+	(void)thread;
+	return x_object_at(&kept.pending, NULL);
+}
+
+static bool may_come(int thread)
+{
+	(void)thread;
+	return kept.pending;
+}
+
+static void comes(int thread)
+{
+	(void)thread;
+	kept.pending = false;
+}
+
+static void visit(void)
+{
+	kept.seen = 1 + (uint32_t)x_load(&kept.x, 4, __ATOMIC_SEQ_CST);
+}
+
+/* The last store is seen by no visit: when it has been made the thread has ended. */
+static void store_three(void)
+{
+	for (uint64_t v = 1; v <= 3; v++)
+		x_store(&kept.x, 4, v, __ATOMIC_SEQ_CST);
+}
+
+static void send(void)
+{
+	struct x_op op = {.name = "send", .object = pending_object(0)};
+
+	(void)x_load(&kept.x, 4, __ATOMIC_SEQ_CST);
+	op.reads = op.writes = x_only(op.object);
+	(void)x_step(&op);
+	kept.pending = true;
+}
+
+static bool never(const struct x_op *op)
+{
+	(void)op;
+	return false;
+}
+
+static bool call_off(const struct x_op *op)
+{
+	(void)op;
+	return true;
+}
+
+static void wait_in_vain(void)
+{
+	struct x_op op = {.name = "wait", .object = -1, .enabled = never, .visited = call_off};
+
+	if (x_step(&op))
+		x_broken("visits", "a step was taken that cannot be");
+}
+
+static void is_visited(void)
+{
+	static const struct x_visits visits = {pending_object, may_come, comes, visit};
+	static const struct x_scenario stores = {
+		.name = "stores",
+		.threads = {store_three, send},
+		.visited = 1,
+		.outcome = seen_is_outcome,
+	};
+	static const struct x_scenario waits = {
+		.name = "waits", .threads = {wait_in_vain, send}, .visited = 1};
+	struct x_report r;
+
+	x_on_visits(&visits);
+	r = explore(&stores, (struct x_options){0});
+	result(r.verdict == X_COMPLETED && r.outcomes == 4,
+	       "a visit comes before each step, or too late", &r);
+	r = explore(&waits, (struct x_options){0});
+	result(r.verdict == X_COMPLETED, "a visit calls a step off that never could be taken", &r);
+}
+
 /* ---- What it cannot vouch for ---- */
 
 static uint32_t not_kept;
@@ -305,6 +443,8 @@ int main(void)
 	finds_in_each_mode();
 	finds_deadlock();
 	goes_through_choices();
+	starts_threads();
+	is_visited();
 	refuses_to_vouch();
 	return failed == 0 && count == TESTS ? 0 : 1;
 }
