@@ -21,9 +21,9 @@ static const char help[] =
 	"ended.\n"
 	"\n"
 	"      --connect DURATION  give up when there is no peer after so long. The addresses of\n"
-	"                          HOST are tried in turn, each for its share of the time; "
-	"looking\n"
-	"                          HOST up is not bounded, neither by this nor by --total\n"
+	"                          HOST are tried in turn, each for its share of the time "
+	"that\n"
+	"                          looking HOST up has left\n"
 	"      --idle DURATION     give up when no byte moves in either direction for so long,\n"
 	"                          or when a write moves none for so long\n"
 	"      --total DURATION    be done within so long from the start\n"
@@ -49,18 +49,48 @@ static int report(const struct options *options, const char *what, int error)
 	return STATUS_TIME_UP;
 }
 
-/* Exits if there is none. */
-static struct addrinfo *look_up(const struct options *options, const char *host, const char *port,
-                                int flags)
-{
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
-	struct addrinfo *list;
-	int failure = getaddrinfo(host, port, &hints, &list);
+struct question {
+	const char *host, *port; /* as good as the process */
+	struct addrinfo hints, *list;
+	int failure, error;
+};
 
-	if (!failure)
-		return list;
+static long ask(void *arg)
+{
+	struct question *q = arg;
+
+	q->failure = getaddrinfo(q->host, q->port, &q->hints, &q->list);
+	q->error = errno;
+	return 0;
+}
+
+static void answered_late(void *arg, long result)
+{
+	const struct question *q = arg;
+
+	(void)result;
+	if (!q->failure)
+		freeaddrinfo(q->list);
+}
+
+/* Exits if there is none, or none in time. */
+static struct addrinfo *look_up(const struct options *options, const char *host, const char *port,
+                                int flags, lapse_time deadline)
+{
+	struct question q = {.host = host, .port = port};
+	lapse_scope scope;
+
+	q.hints = (struct addrinfo){.ai_socktype = SOCK_STREAM, .ai_flags = flags};
+	lapse_scope_enter(&scope, deadline);
+	long r = lapse_call_detached(ask, &q, sizeof q, answered_late);
+	int error = errno;
+	lapse_scope_leave(&scope);
+	if (r < 0)
+		exit(report(options, host, error));
+	if (!q.failure)
+		return q.list;
 	say(options->command, "%s port %s: %s", host, port,
-	    failure == EAI_SYSTEM ? strerror(errno) : gai_strerror(failure));
+	    q.failure == EAI_SYSTEM ? strerror(q.error) : gai_strerror(q.failure));
 	exit(STATUS_FAILED);
 }
 
@@ -111,10 +141,10 @@ int connect_run(int argc, char **argv)
 	lapse_fd out = options_adopt(&options, STDOUT_FILENO);
 	dump_on_signal(&options);
 	const char *host = options.operands[0];
-	struct addrinfo *list = look_up(&options, host, options.operands[1], 0);
 	lapse_time deadline = options.deadline;
 	if (options.connect.name)
 		deadline = earlier(deadline, lapse_in(options.connect_ns));
+	struct addrinfo *list = look_up(&options, host, options.operands[1], 0, deadline);
 	lapse_fd peer = connect_any(list, deadline);
 	int error = errno;
 	freeaddrinfo(list);
@@ -155,7 +185,8 @@ static lapse_fd listen_any(const struct addrinfo *list)
 
 static lapse_fd listen_on(const struct options *options, const char *host)
 {
-	struct addrinfo *list = look_up(options, host, options->operands[0], AI_PASSIVE);
+	struct addrinfo *list = look_up(options, host, options->operands[0], AI_PASSIVE,
+	                                options->deadline);
 	lapse_fd fd = listen_any(list);
 
 	int error = errno;

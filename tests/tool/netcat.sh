@@ -135,6 +135,33 @@ kill -CONT $silent
 kill $silent
 wait $silent 2>/dev/null
 
+# A name server that never answers, in a network of its own.
+cat >"$work/silent" <<'END'
+mount --bind "$1" /etc/resolv.conf && ip link set lo up && shift || exit 99
+socat -u UDP-RECV:53,bind=127.0.0.1 /dev/null &
+until grep -q '0100007F:0035' /proc/net/udp; do kill -0 $! || exit 99; done
+"$@"
+status=$?
+kill $!
+exit $status
+END
+printf 'nameserver 127.0.0.1\noptions timeout:30 attempts:1\n' >"$work/resolv.conf"
+begin=$(now)
+if unshare -rmn true 2>"$work/err"; then
+	run unshare -rmn sh "$work/silent" "$work/resolv.conf" \
+		"$LAPSE" connect --connect 300ms nobody.test 1 </dev/null
+else
+	echo 99 >"$work/status"
+fi
+case $(status) in
+99) echo "# no network of one's own: $(cat "$work/err")" ;;
+*)
+	is 124 "$(status)" "a name server that is silent: status"
+	has '(connect 300ms): no peer' "$work/err" "a name server that is silent"
+	at_least 300 "$begin" "a name server that is silent is not early"
+	;;
+esac
+
 run "$LAPSE" connect 127.0.0.1 "$port" </dev/null
 is 1 "$(status)" "nobody listens: status"
 has '^lapse connect: 127.0.0.1: Connection refused' "$work/err" "nobody listens"
