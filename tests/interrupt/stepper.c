@@ -494,7 +494,7 @@ static void run_once(int at)
 	run.target->ready();
 	lapse_scope_enter(&scope, lapse_in(3600 * LAPSE_S));
 	run.scope = lapse_scope_share(&scope);
-	os_self()->calls = 0; /* always the same way: signals may be blocked */
+	os_self()->asked = 0; /* always the same way: signals may be blocked */
 	os_store_u32(&run.in_call, 1, OS_SEQ_CST);
 	os_store_u32(&ended, 0, OS_SEQ_CST);
 	os_store_u32(&wanted, RUNNING, OS_SEQ_CST);
