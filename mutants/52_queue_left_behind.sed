@@ -3,4 +3,4 @@
 # scenarios: queue_turns
 # memory: both
 # file: src/fd/turn.h
-s|while (!os_unlikely((word & (LP_OTHERS \| LP_CLOSED)) != 0))|while (!os_unlikely((word \& LP_CLOSED) != 0))|
+s/while (!os_unlikely((word & LP_OTHERS) != 0))/while (!os_unlikely((word \& LP_INHERITED) != 0))/

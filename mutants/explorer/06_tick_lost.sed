@@ -2,4 +2,4 @@
 # promise: what is called complete is complete
 # test: explore/engine_search
 # file: explore/engine/run.c
-s|return clock_goes_on() ? mask \| x_bit(x_run\.count) : mask;|return clock_goes_on() \&\& mask != 0 ? mask \| x_bit(x_run.count) : mask;|
+s/if (clock_goes_on() && (mask == 0 ||/if (clock_goes_on() \&\& mask != 0 \&\& (mask == 0 ||/
