@@ -2,5 +2,5 @@
 # promise: 8 fair and serial
 # scenarios: lock_two
 # memory: both
-# file: src/park/lock.h
+# file: src/os/linux/lock.h
 s|if (os_swap_u32(&lock->word, 0) == 2)|if (os_swap_u32(\&lock->word, 0) == 3)|

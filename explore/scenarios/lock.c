@@ -1,19 +1,23 @@
-/* The small lock itself, src/park/lock.h and lock.c as they ship: the other scenarios take it for one
- * step each way (explore/park/lock.h), and this is where that is shown. A number that is not atomic is
+/* The small lock itself, src/os/linux/lock.h and lock.c as they ship: the other scenarios take it for
+ * one step each way (explore/os/os_impl.h), and this is where that is shown. A number that is not atomic is
  * counted up under it.
  *
  * Raced: taking it free, taking it held, giving it back with and without somebody who sleeps, and a
  * wake-up that comes late, for who had it before. Whatever goes wrong is a race on the number, a number
  * that was lost, or a thread that waits for ever. */
 #include "engine/engine.h"
+#include "os/os.h"
 
-#undef LP_LOCK_H
-#define lp_lock real_lock
-#define lp_unlock real_unlock
-#define lp_lock_wait real_lock_wait
-#include "../../src/park/lock.h"
-/* Both files look for the header by its usual name, which is the other's. */
-#include "../../src/park/lock.c"
+/* Under names of their own: the usual ones are the other's. */
+#define os_lock real_lock
+#define os_unlock real_unlock
+#define os_lock_wait real_lock_wait
+struct real_lock {
+	os_u32 word;
+};
+#include "../../src/os/linux/lock.h"
+
+#include "../../src/os/linux/lock.c"
 
 static struct real_lock lock;
 static int number;

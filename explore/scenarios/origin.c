@@ -13,7 +13,7 @@ static struct origin_aio aio;
 /* ---- The mutex ---- */
 
 /* For people alone: no access that could race, and no step. */
-__attribute__((no_sanitize("thread"))) static bool is_locked(const struct lp_lock *lock)
+__attribute__((no_sanitize("thread"))) static bool is_locked(const struct os_lock *lock)
 {
 	return lock->word.v != 0;
 }
@@ -22,13 +22,13 @@ static void lock_fd(void)
 {
 	if (is_locked(&origin_fd.lock))
 		x_say("blocks on the mutex");
-	lp_lock(&origin_fd.lock);
+	os_lock(&origin_fd.lock);
 	x_say("locks the mutex");
 }
 
 static void unlock_fd(void)
 {
-	lp_unlock(&origin_fd.lock);
+	os_unlock(&origin_fd.lock);
 	x_say("unlocks the mutex");
 }
 

@@ -10,7 +10,7 @@ static const uint64_t generation_one = UINT64_C(1) << 36;
 struct lp_slots lp_slots;
 
 static os_u64 seed; /* of the generations that slots start with; stored once, under the lock */
-static struct lp_lock lock; /* guards what follows */
+static struct os_lock lock; /* guards what follows */
 static uint32_t free_list;  /* slot + 1; last in, first out, so that few are touched */
 static os_u32 used;         /* slots that were ever given out; read by lapse_dump, relaxed */
 
@@ -142,7 +142,7 @@ int lp_slot_take(struct lp_slot **out)
 	int r = 0;
 
 	lp_fork_check();
-	lp_lock(&lock);
+	os_lock(&lock);
 	if (os_load_u32(&used, OS_RELAXED) == 0)
 		r = start();
 	if (r == 0 && free_list != 0) {
@@ -151,7 +151,7 @@ int lp_slot_take(struct lp_slot **out)
 	} else if (r == 0) {
 		r = take_new(out);
 	}
-	lp_unlock(&lock);
+	os_unlock(&lock);
 	return r;
 }
 
@@ -182,8 +182,8 @@ void lp_slot_give_back(struct lp_slot *slot)
 	(void)os_swap_u64(&slot->word, next | LP_CLOSED);
 	if (next == first_generation(slot))
 		return;
-	lp_lock(&lock);
+	os_lock(&lock);
 	slot->next_free = free_list;
 	free_list = slot->index + 1;
-	lp_unlock(&lock);
+	os_unlock(&lock);
 }

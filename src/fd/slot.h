@@ -23,7 +23,6 @@
 
 #include "os/os.h"
 #include "park/fork.h"
-#include "park/lock.h"
 #include "park/parker.h"
 
 #define LP_USERS UINT64_C(0xffffff)
@@ -80,7 +79,7 @@ struct lp_slot {
 	os_ptr closer; /* the closer's place; stored by it at S1, read by leavers at C2 */
 	/* The last of a ring of waiters in order of arrival; under `lock`. */
 	struct lp_waiter *list;
-	struct lp_lock lock;
+	struct os_lock lock;
 	union {
 		int kept[2]; /* open: a pipe's two ends, if LP_KEPT; the read lock's holder's */
 		uint32_t next_free; /* free: under the free list's lock */

@@ -53,7 +53,7 @@ bool lp_turn_queue(struct lp_slot *slot, struct lp_waiter *w)
 {
 	bool ours;
 
-	lp_lock(&slot->lock);
+	os_lock(&slot->lock);
 	ours = (os_or_u64(&slot->word, LP_OTHERS) & LP_LOCK(w->dirs)) == 0 &&
 	       first_for_turn(slot, w->dirs) == NULL;
 	if (ours) {
@@ -63,7 +63,7 @@ bool lp_turn_queue(struct lp_slot *slot, struct lp_waiter *w)
 	} else {
 		append(slot, w);
 	}
-	lp_unlock(&slot->lock);
+	os_unlock(&slot->lock);
 	return ours;
 }
 
@@ -71,11 +71,11 @@ bool lp_turn_quit(struct lp_slot *slot, struct lp_waiter *w)
 {
 	bool granted;
 
-	lp_lock(&slot->lock);
+	os_lock(&slot->lock);
 	granted = os_load_u32(&w->granted, OS_RELAXED) != 0;
 	if (!granted)
 		unlink_waiter(slot, w);
-	lp_unlock(&slot->lock);
+	os_unlock(&slot->lock);
 	return granted;
 }
 
@@ -85,7 +85,7 @@ void lp_turn_pass_on(struct lp_slot *slot, int dir)
 	struct lp_parker *next = NULL;
 	struct lp_waiter *w;
 
-	lp_lock(&slot->lock);
+	os_lock(&slot->lock);
 	w = first_for_turn(slot, dir);
 	if (w == NULL) {
 		(void)os_add_u64(&slot->word, -LP_LOCK(dir));
@@ -94,7 +94,7 @@ void lp_turn_pass_on(struct lp_slot *slot, int dir)
 		next = w->parker;
 		os_store_u32(&w->granted, 1, OS_SEQ_CST); /* C1 */
 	}
-	lp_unlock(&slot->lock);
+	os_unlock(&slot->lock);
 	if (next != NULL)
 		lp_nudge(next, LP_NOBODY); /* C3; the place is the waiter itself */
 }
@@ -102,24 +102,24 @@ void lp_turn_pass_on(struct lp_slot *slot, int dir)
 void lp_waiter_join(struct lp_slot *slot, struct lp_waiter *w)
 {
 	w->for_turn = false;
-	lp_lock(&slot->lock);
+	os_lock(&slot->lock);
 	append(slot, w);
 	(void)os_or_u64(&slot->word, LP_OTHERS); /* S1 */
-	lp_unlock(&slot->lock);
+	os_unlock(&slot->lock);
 }
 
 void lp_waiter_leave(struct lp_slot *slot, struct lp_waiter *w)
 {
-	lp_lock(&slot->lock);
+	os_lock(&slot->lock);
 	unlink_waiter(slot, w);
-	lp_unlock(&slot->lock);
+	os_unlock(&slot->lock);
 }
 
 static void nudge_list(struct lp_slot *slot, int dirs, lapse_time when)
 {
 	struct lp_waiter *w;
 
-	lp_lock(&slot->lock);
+	os_lock(&slot->lock);
 	w = slot->list;
 	if (w != NULL)
 		do {
@@ -127,7 +127,7 @@ static void nudge_list(struct lp_slot *slot, int dirs, lapse_time when)
 			if ((w->dirs & dirs) != 0)
 				lp_nudge(w->parker, when);
 		} while (w != slot->list);
-	lp_unlock(&slot->lock);
+	os_unlock(&slot->lock);
 }
 
 void lp_slot_nudge(struct lp_slot *slot, int dirs, lapse_time when)

@@ -16,7 +16,7 @@ enum { CHUNK_COUNT = 1024, PER_CHUNK = 1024, LOWEST = 3 };
 
 /* Guards what follows. A duplicate is made under it, which takes no longer than the table of numbers
  * takes to grow. */
-static struct lp_lock lock;
+static struct os_lock lock;
 static struct lp_twin *chunks[CHUNK_COUNT];
 static struct lp_twin *free_list;
 static uint32_t used; /* records that were ever given out; indices begin at 1 */
@@ -90,14 +90,14 @@ int lp_twin_use(struct lp_slot *slot, struct lp_twin **out)
 
 	if (r < 0)
 		return r;
-	lp_lock(&lock);
+	os_lock(&lock);
 	if (slot->twin == 0)
 		r = make(slot);
 	if (r == 0) {
 		*out = at(slot->twin);
 		(void)os_add_u32(&(*out)->users, 1);
 	}
-	lp_unlock(&lock);
+	os_unlock(&lock);
 	return r;
 }
 
@@ -122,11 +122,11 @@ struct lp_twin *lp_twin_take(struct lp_slot *slot)
 
 	if (slot->kind != LP_FILE || slot->twin == 0)
 		return NULL;
-	lp_lock(&lock);
+	os_lock(&lock);
 	t = at(slot->twin);
 	slot->twin = 0;
 	t->owned = false;
-	lp_unlock(&lock);
+	os_unlock(&lock);
 	if (t->inherited && !is_same_file(lp_sysfd(slot), t->sysfd))
 		t->sysfd = -1;
 	return t;
@@ -138,8 +138,8 @@ void lp_twin_leave(struct lp_twin *t)
 		return;
 	if (t->sysfd >= 0)
 		(void)os_close(t->sysfd);
-	lp_lock(&lock);
+	os_lock(&lock);
 	t->next_free = free_list;
 	free_list = t;
-	lp_unlock(&lock);
+	os_unlock(&lock);
 }

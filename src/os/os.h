@@ -129,6 +129,15 @@ OS_INLINE int os_futex_wait(os_u32 *a, uint32_t v, lapse_time until);
 /* Wake one sleeper. The address is only named, never read: it need no longer be what it was. */
 OS_INLINE void os_futex_wake(os_u32 *a);
 
+/* A small lock for a few words: held for a handful of instructions, never while its holder sleeps.
+ * Knows nothing of deadlines; whoever waits here is about to run. Free when zero. Taking it sees all
+ * that its last holder did. In a child, where its holder may not be, its word is stored 0. */
+struct os_lock {
+	os_u32 word;
+};
+OS_INLINE void os_lock(struct os_lock *lock);
+OS_INLINE void os_unlock(struct os_lock *lock);
+
 /* ---- Breaking a blocking system call off ----
  * By a signal to the very thread, whose handler is in place from os_interrupt_start on. It calls
  * `look` there, in the thread that was meant, wherever that thread stands; nothing else of the

@@ -1,14 +1,13 @@
 /* Finding out that this is a child. Owns the page that the kernel wipes, and the list of those who
  * have to know; touches nothing of theirs. */
 #include "park/fork.h"
-#include "park/lock.h"
 
 static os_u32 never_started = {LP_FORK_SETTLED};
 os_ptr lp_fork_word = {&never_started};
 os_u32 lp_fork_count;
 
 /* Guards the list below. Nobody holds it while making a child settle. */
-static struct lp_lock lock;
+static struct os_lock lock;
 static os_ptr parts[8]; /* void (*)(void), filled from the front, never emptied */
 
 static int make_page(void)
@@ -30,7 +29,7 @@ int lp_fork_start(void (*fn)(void))
 	size_t i = 0;
 	int r;
 
-	lp_lock(&lock);
+	os_lock(&lock);
 	r = make_page();
 	if (r == 0) {
 		while (os_load_ptr(&parts[i], OS_RELAXED) != NULL &&
@@ -39,7 +38,7 @@ int lp_fork_start(void (*fn)(void))
 		lp_assert(i < sizeof parts / sizeof *parts);
 		os_store_ptr(&parts[i], (void *)fn, OS_RELEASE);
 	}
-	lp_unlock(&lock);
+	os_unlock(&lock);
 	return r;
 }
 

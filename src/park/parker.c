@@ -2,7 +2,6 @@
  * and never unmapped. Knows no handle, no deadline, no verdict. */
 #include "park/parker.h"
 #include "park/fork.h"
-#include "park/lock.h"
 #include "time/time.h"
 
 /* A parker is touched by its sleeper and by those who wake it: a cache line of its own. */
@@ -19,7 +18,7 @@ struct chunk {
 _Static_assert(sizeof(struct chunk) % 64 == 0, "lines stay aligned");
 
 /* Guards both lists and `used`. */
-static struct lp_lock lock;
+static struct os_lock lock;
 static struct lp_parker *free_list;
 static os_ptr chunks; /* struct chunk *: the newest; stored with release, read by lp_parker_each */
 static size_t used;   /* lines of the newest chunk that were ever given out */
@@ -96,10 +95,10 @@ static void put(struct lp_parker *p)
 {
 	lp_fork_check();
 	os_store_u32(&p->thread, 0, OS_RELAXED);
-	lp_lock(&lock);
+	os_lock(&lock);
 	p->next_free = free_list;
 	free_list = p;
-	lp_unlock(&lock);
+	os_unlock(&lock);
 }
 
 /* As the thread ends. A call in a later destructor takes another, and comes back here. */
@@ -145,13 +144,13 @@ int lp_parker_mine(struct lp_parker **out)
 		return 0;
 	if ((r = lp_fork_start(forget_parents)) < 0)
 		return r;
-	lp_lock(&lock);
+	os_lock(&lock);
 	p = free_list;
 	if (p != NULL)
 		free_list = p->next_free;
 	else
 		p = take_new();
-	lp_unlock(&lock);
+	os_unlock(&lock);
 	if (p == NULL)
 		return -ENOMEM;
 	p->slack_ns = os_timer_slack();

@@ -2,7 +2,6 @@
  * its id, which lies in memory that is never unmapped. Knows no handle. */
 #include "park/scope.h"
 #include "park/fork.h"
-#include "park/lock.h"
 #include "park/parker.h"
 
 /* What others may change. Its slot is used again; both words are owned by the id, so a caller with
@@ -23,7 +22,7 @@ enum { CHUNK_COUNT = 4096, SLOT_BITS = 24, PER_CHUNK = (1 << SLOT_BITS) / CHUNK_
 
 static os_ptr chunks[CHUNK_COUNT]; /* struct shared *, each stored once with release */
 os_u32 lp_scope_none = {1};
-static struct lp_lock lock; /* guards what follows */
+static struct os_lock lock; /* guards what follows */
 static struct shared *free_list;
 static uint32_t used; /* slots that were ever given out */
 
@@ -61,13 +60,13 @@ static struct shared *take(void)
 {
 	struct shared *s;
 
-	lp_lock(&lock);
+	os_lock(&lock);
 	s = free_list;
 	if (s != NULL)
 		free_list = s->next_free;
 	else
 		s = take_new();
-	lp_unlock(&lock);
+	os_unlock(&lock);
 	return s;
 }
 
@@ -79,10 +78,10 @@ static void give_back(struct shared *s)
 	os_owned_reset(&s->deadline, 0, LAPSE_NEVER);
 	os_owned_reset(&s->canceled, 0, 0);
 	s->id = (s->id + generation) & (UINT64_MAX >> 1);
-	lp_lock(&lock);
+	os_lock(&lock);
 	s->next_free = free_list;
 	free_list = s;
-	lp_unlock(&lock);
+	os_unlock(&lock);
 }
 
 /* In a child the other threads' scopes are gone; their slots stay unused. Its own may just have been

@@ -11,7 +11,6 @@
  * idles only if the queue is empty, and whatever adds to the one or takes from the other calls. */
 #include "wait/pool.h"
 #include "park/fork.h"
-#include "park/lock.h"
 #include "park/scope.h"
 #include "time/time.h"
 
@@ -39,7 +38,7 @@ struct worker {
 	uint32_t forks;
 };
 
-static struct lp_lock lock; /* guards all that follows */
+static struct os_lock lock; /* guards all that follows */
 static struct chunk *chunks;
 static struct lp_job *free_jobs;
 static struct lp_job *queue_first, *queue_last;
@@ -94,12 +93,12 @@ int lp_job_take(struct lp_job **out)
 
 	if (r < 0)
 		return r;
-	lp_lock(&lock);
+	os_lock(&lock);
 	if (free_jobs != NULL || make_jobs()) {
 		job = free_jobs;
 		free_jobs = job->next;
 	}
-	lp_unlock(&lock);
+	os_unlock(&lock);
 	if (job == NULL)
 		return -ENOMEM;
 	os_store_u32(&job->state, LP_JOB_OURS, OS_RELAXED);
@@ -119,10 +118,10 @@ void lp_job_put(struct lp_job *job)
 	if (job->more != NULL)
 		os_unmap(job->more, job->more_size);
 	job->more = NULL;
-	lp_lock(&lock);
+	os_lock(&lock);
 	job->next = free_jobs;
 	free_jobs = job;
-	lp_unlock(&lock);
+	os_unlock(&lock);
 }
 
 void *lp_job_room(struct lp_job *job, size_t n)
@@ -252,9 +251,9 @@ static void thread_ends(void *arg)
 		w->job->error = ECANCELED;
 	}
 	finish(w);
-	lp_lock(&lock);
+	os_lock(&lock);
 	thread_count--;
-	lp_unlock(&lock);
+	os_unlock(&lock);
 	start_threads();
 }
 
@@ -302,13 +301,13 @@ static bool await_call(struct worker *w)
 
 	lp_parker_note(w->parker, "idle thread of the pool", 0);
 	if (lp_sleep(w->parker, i.end, look_idle, &i, lp_park_futex, NULL) < 0) {
-		lp_lock(&lock);
+		os_lock(&lock);
 		if (os_load_u32(&w->call, OS_SEQ_CST) == NONE) {
 			leave_idle(w);
 			thread_count--;
 			os_store_u32(&w->call, TO_END, OS_RELAXED);
 		}
-		lp_unlock(&lock);
+		os_unlock(&lock);
 	}
 	return os_load_u32(&w->call, OS_SEQ_CST) == TO_WORK;
 }
@@ -320,7 +319,7 @@ static struct lp_job *next_job(struct worker *w)
 	bool ends;
 
 	do {
-		lp_lock(&lock);
+		os_lock(&lock);
 		if (w->coming)
 			start_count--;
 		w->coming = false;
@@ -333,7 +332,7 @@ static struct lp_job *next_job(struct worker *w)
 			w->next = idle;
 			idle = w;
 		}
-		lp_unlock(&lock);
+		os_unlock(&lock);
 	} while (job == NULL && !ends && await_call(w));
 	return job;
 }
@@ -370,7 +369,7 @@ static void start_failed(int error)
 {
 	struct lp_parker *p;
 
-	lp_lock(&lock);
+	os_lock(&lock);
 	start_count--;
 	thread_count--;
 	for (struct lp_job *job = queue_first, *next; thread_count == 0 && job != NULL;
@@ -383,7 +382,7 @@ static void start_failed(int error)
 	}
 	while ((p = call_to_work()) != NULL) /* who has come to idle meanwhile */
 		lp_nudge(p, LP_NOBODY);      /* C3 */
-	lp_unlock(&lock);
+	os_unlock(&lock);
 }
 
 /* As many as the queue wants, and the limit allows. */
@@ -393,13 +392,13 @@ static void start_threads(void)
 		bool wanted;
 		int r;
 
-		lp_lock(&lock);
+		os_lock(&lock);
 		wanted = queued > start_count && thread_count < most;
 		if (wanted) {
 			start_count++;
 			thread_count++;
 		}
-		lp_unlock(&lock);
+		os_unlock(&lock);
 		if (!wanted)
 			return;
 		r = os_thread_start(work, NULL);
@@ -417,11 +416,11 @@ void lp_job_start(struct lp_job *job, struct lp_parker *caller)
 	struct lp_parker *p;
 
 	job->caller = caller;
-	lp_lock(&lock);
+	os_lock(&lock);
 	os_store_u32(&job->state, LP_JOB_QUEUED, OS_SEQ_CST);
 	queue_put(job);
 	p = call_to_work();
-	lp_unlock(&lock);
+	os_unlock(&lock);
 	if (p != NULL)
 		lp_nudge(p, LP_NOBODY); /* C3 */
 	else
@@ -434,13 +433,13 @@ enum lp_job_end lp_job_leave(struct lp_job *job, bool anyway)
 	struct lp_parker *runner;
 	bool in_queue;
 
-	lp_lock(&lock);
+	os_lock(&lock);
 	in_queue = os_load_u32(&job->state, OS_SEQ_CST) == LP_JOB_QUEUED;
 	if (in_queue && anyway)
 		job->anyway = true;
 	else if (in_queue)
 		queue_remove(job);
-	lp_unlock(&lock);
+	os_unlock(&lock);
 	if (in_queue)
 		return anyway ? LP_JOB_GONE : LP_JOB_WITHDRAWN;
 	if (!os_cas_u32(&job->state, &seen, LP_JOB_LET_GO)) /* C1 */
@@ -453,12 +452,12 @@ enum lp_job_end lp_job_leave(struct lp_job *job, bool anyway)
 
 void lp_pool_limit(int limit)
 {
-	lp_lock(&lock);
+	os_lock(&lock);
 	most = (size_t)limit;
 	while (thread_count > most && idle != NULL) {
 		thread_count--;
 		lp_nudge(call_idle(TO_END), LP_NOBODY);
 	}
-	lp_unlock(&lock);
+	os_unlock(&lock);
 	start_threads();
 }

@@ -169,6 +169,8 @@ OS_INLINE void os_futex_wake(os_u32 *a)
 	(void)os_syscall(SYS_futex, (long)a, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0, 0);
 }
 
+#include "lock.h"
+
 /* ---- System calls ---- */
 
 OS_INLINE long os_read(int fd, void *buf, size_t n)
