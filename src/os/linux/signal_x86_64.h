@@ -39,6 +39,7 @@ __asm__(".text\n"
 
 /* rt_sigaction wants to be told how a handler returns. */
 __asm__(".text\n"
+        ".globl lp_signal_return\n"
         ".hidden lp_signal_return\n"
         ".type lp_signal_return, @function\n"
         "	nop\n" /* so that unwinders, which look one byte back, find this place */
