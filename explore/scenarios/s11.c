@@ -290,7 +290,6 @@ static void enter_alone(void)
 
 const struct x_scenario s11_ends = {
 	.name = "s11_ends",
-	.large = true,
 	.about = "a thread ends in lapse_call, interrupted; another sleeps",
 	.setup = enter_alone,
 	.threads = {caller_ends, reads_after},

@@ -5,7 +5,7 @@
  * close.
  * To catch: 5 (the second look leaves closed out), 12, 13, 26 (close(2) before the last has left), 28
  * (only readers woken: s5_writer), 29, 30 (a queued waiter is dropped), 31 (closed not looked at after
- * the turn was won). */
+ * the turn was won). s5_three has three who wait for each other: 1.3 million runs to the end. */
 #include "engine/engine.h"
 #include "kernel/kernel.h"
 #include "oracle/oracle.h"
@@ -99,6 +99,7 @@ const struct x_scenario s5_queued = {
 
 const struct x_scenario s5_three = {
 	.name = "s5_three",
+	.large = true,
 	.about = "reader and queued reader; close",
 	.setup = setup,
 	.threads = {reader, reader, closer},
