@@ -5,6 +5,8 @@
 #include "os/os.h"
 
 #include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static pthread_t start(void *(*run)(void *), void *arg)
 {
@@ -124,6 +126,45 @@ static void owners(void)
 	EXPECT(pthread_join(setter, NULL) == 0);
 }
 
+/* ---- What a signal breaks off: the gap of each processor, and what its handler does there ---- */
+
+static long sleep_an_hour(void *unused)
+{
+	const struct timespec hour = {3600, 0};
+
+	(void)unused;
+	return nanosleep(&hour, NULL);
+}
+
+static long read_byte(int sysfd, void *buf)
+{
+	return read(sysfd, buf, 1);
+}
+
+static void interrupts(void)
+{
+	char path[] = "/tmp/lapse_cross_XXXXXX", byte;
+	int holder = mkstemp(path);
+	lapse_fd locked = lapse_open(path, O_RDWR, 0), ends[2];
+	lapse_scope scope;
+
+	EXPECT(holder >= 0 && locked != LAPSE_NOFD && unlink(path) == 0);
+	EXPECT(flock(holder, LOCK_EX) == 0);
+	EXPECT(lapse_socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+	for (int i = 0; i < 20; i++) {
+		lapse_scope_enter(&scope, lapse_in(2 * LAPSE_MS));
+		EXPECT_ERR(lapse_flock(locked, LOCK_EX), LAPSE_EXPIRED);
+		EXPECT_ERR(lapse_scope_leave(&scope), LAPSE_EXPIRED);
+		lapse_scope_enter(&scope, lapse_in(2 * LAPSE_MS));
+		EXPECT_ERR(lapse_call(sleep_an_hour, NULL), LAPSE_EXPIRED);
+		EXPECT_ERR(lapse_scope_leave(&scope), LAPSE_EXPIRED);
+		EXPECT(lapse_set_read_deadline(ends[0], lapse_in(2 * LAPSE_MS)) == 0);
+		EXPECT_ERR(lapse_call_on(ends[0], LAPSE_READ, read_byte, &byte), LAPSE_EXPIRED);
+	}
+	EXPECT(lapse_close(locked) == 0 && close(holder) == 0);
+	EXPECT(lapse_close(ends[0]) == 0 && lapse_close(ends[1]) == 0);
+}
+
 int main(void)
 {
 	for (int i = 0; i < 3; i++) {
@@ -132,6 +173,7 @@ int main(void)
 		stale_handles();
 		scopes();
 	}
+	interrupts();
 	owners();
 	return 0;
 }

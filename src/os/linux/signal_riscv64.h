@@ -41,6 +41,7 @@ struct lp_sigaction {
 	void (*handler)(int, siginfo_t *, void *);
 	unsigned long flags;
 	uint64_t mask;
+	uint64_t spare; /* qemu-user 7.2 writes so much */
 };
 
 /* The kernel has a place of its own for handlers to return to. */
