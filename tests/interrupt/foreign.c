@@ -421,7 +421,7 @@ static void what_goes_on_blocking(void **state)
 
 	(void)state;
 	CHECK(pthread_mutex_lock(&mutex) == 0);
-	c.deadline = soon();
+	c.deadline = lapse_in(500 * LAPSE_MS); /* it is to begin before */
 	call_block(&c, run_within);
 	while (lapse_now() < c.deadline + 5 * LAPSE_MS || !check_is_asleep(c.tid))
 		;

@@ -144,6 +144,7 @@ static void fork_again(void *arg)
 static void grandchildren_too(void **state)
 {
 	(void)state;
+	needs_threads_in_child();
 	await_child(fork_child(fork_again,
 	                       &(struct where){check_family("pipe"), check_operation("read")}));
 }

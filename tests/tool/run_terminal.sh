@@ -3,7 +3,7 @@
 . "$(dirname "$0")/common.sh"
 for shell in 'bash --norc --noprofile --noediting -i' 'dash -i'; do
 	# shellcheck disable=SC2086 # words
-	on_terminal "${shell%% *}: interrupt, stop and go on, in the foreground and the background" $shell <<'END'
+	on_terminal "${shell%% *}: interrupt, stop and go on" $shell <<'END'
 see \$ $
 modes
 type $LAPSE run sh -c 'echo be"gun"; exec sleep 100'\n
@@ -27,9 +27,6 @@ type again\n
 see ^again\nagain\n
 type \x1a
 see Stopped|Suspended
-see \$ $
-type bg\n
-see run cat
 see \$ $
 type fg\n
 see run cat
