@@ -60,6 +60,7 @@ static void caller(void)
 		x_broken("5 result wins", "the copy did not come back");
 	if (outcome_of_call < 0 && w.after != 0)
 		x_broken("let go", "the caller's own was changed");
+	(void)o_scope_leave(&scope); /* it has ended nothing that has a result */
 }
 
 static void feeder(void)

@@ -14,8 +14,11 @@ static long verdict(struct lp_op *op, const struct lp_foreign *f)
 
 	if (f->result == -1 && (f->open.verdict != 0 || error == EINTR)) {
 		r = lp_op_look(op);
-		if (r == 0)
+		if (r == 0) {
 			r = f->open.verdict;
+			if (r != 0 && f->open.blamed != NULL)
+				lp_scope_blame(f->open.blamed, -r);
+		}
 	}
 	errno = error;
 	return r < 0 ? lp_ret(r) : f->result;

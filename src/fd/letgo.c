@@ -35,6 +35,7 @@ static int look_for_job(void *ctx, lapse_time *earliest)
 enum lp_job_end lp_op_await_job(struct lp_op *op, struct lp_job *job, long *verdict)
 {
 	struct awaited a = {op, job};
+	enum lp_job_end end;
 	struct lp_parker *p;
 	int r = lp_parker_mine(&p);
 
@@ -43,8 +44,14 @@ enum lp_job_end lp_op_await_job(struct lp_op *op, struct lp_job *job, long *verd
 		return LP_JOB_WITHDRAWN;
 	lp_op_take_places(op, p);
 	lp_job_start(job, p);
+	lp_scope_forget();
 	*verdict = lp_sleep(p, op->earliest, look_for_job, &a, lp_park_futex, NULL);
-	return *verdict > 0 ? LP_JOB_WAS_DONE : lp_job_leave(job, false);
+	if (*verdict > 0)
+		return LP_JOB_WAS_DONE;
+	end = lp_job_leave(job, false);
+	if (end == LP_JOB_WAS_DONE)
+		lp_scope_spare();
+	return end;
 }
 
 /* ---- A call on a file as a job ---- */

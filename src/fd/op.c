@@ -312,14 +312,19 @@ struct ready_call {
 static int look_for_ready(void *ctx, lapse_time *earliest)
 {
 	struct ready_call *c = ctx;
-	int r = lp_op_look_asleep(c->op, earliest);
+	int r;
 
+	lp_scope_forget();
+	r = lp_op_look_asleep(c->op, earliest);
 	if (r != -LAPSE_EXPIRED)
 		return r;
 	if (c->end == LP_UNREAD)
 		c->end = c->way.begun ? c->op->now : c->op->now + grace;
 	*earliest = c->end;
-	return c->op->now < c->end ? 0 : r;
+	if (c->op->now >= c->end)
+		return r;
+	lp_scope_spare();
+	return 0;
 }
 
 long lp_op_call_ready(struct lp_op *op, struct os_call call)

@@ -100,8 +100,11 @@ struct os_self {
 	/* Owned by park/parker.c: the thread's own, and the first that was put aside, or NULL. */
 	struct lp_parker *parker;
 	struct lp_parker *aside;
-	/* Owned by park/scope.c: the innermost. */
+	/* Owned by park/scope.c: the innermost; the one that the last verdict came from, or NULL, and
+	 * what it remembered before that. */
 	struct lapse_scope *scope;
+	struct lapse_scope *blamed;
+	int blamed_before;
 	/* Owned by wait/interrupt.c: the innermost call; when it was last asked whether interrupts
 	 * are blocked, and whether they were. */
 	struct lp_open_call *call;

@@ -225,6 +225,24 @@ static bool passed(lapse_scope *scope, lapse_time *now, lapse_time *earliest)
 	return false;
 }
 
+void lp_scope_blame(struct lapse_scope *scope, int error)
+{
+	struct os_self *self = os_self();
+
+	self->blamed = scope;
+	self->blamed_before = scope->ended_;
+	scope->ended_ = error;
+}
+
+void lp_scope_spare(void)
+{
+	struct os_self *self = os_self();
+
+	if (self->blamed != NULL)
+		self->blamed->ended_ = self->blamed_before;
+	self->blamed = NULL;
+}
+
 int lp_scope_look(lapse_time *now, lapse_time *earliest)
 {
 	lapse_scope *expired = NULL;
@@ -233,7 +251,7 @@ int lp_scope_look(lapse_time *now, lapse_time *earliest)
 		struct shared *s = scope->shared_;
 
 		if (s != NULL && os_owned_get(&s->canceled) != 0) {
-			scope->ended_ = ECANCELED;
+			lp_scope_blame(scope, ECANCELED);
 			return -ECANCELED;
 		}
 		if (expired == NULL && passed(scope, now, earliest))
@@ -243,6 +261,6 @@ int lp_scope_look(lapse_time *now, lapse_time *earliest)
 	}
 	if (expired == NULL)
 		return 0;
-	expired->ended_ = LAPSE_EXPIRED;
+	lp_scope_blame(expired, LAPSE_EXPIRED);
 	return -LAPSE_EXPIRED;
 }

@@ -10,6 +10,20 @@
  * a deadline asks for it. The scope that the verdict comes from remembers it. */
 int lp_scope_look(lapse_time *now, lapse_time *earliest);
 
+/* Where a result may come after a verdict, and beats it: forget whom earlier verdicts came from; and if
+ * it does come, the scope that the one verdict since then came from has not ended the operation. */
+OS_INLINE void lp_scope_forget(void)
+{
+	os_self()->blamed = NULL;
+}
+void lp_scope_spare(void);
+/* That scope, or NULL; and to have it remember a verdict after all. */
+OS_INLINE struct lapse_scope *lp_scope_blamed(void)
+{
+	return os_self()->blamed;
+}
+void lp_scope_blame(struct lapse_scope *scope, int error);
+
 /* The earliest of their deadlines, looked at once and without a clock: for lp_sleep. */
 lapse_time lp_scope_guess(void);
 

@@ -39,6 +39,8 @@ static enum os_break look_foreign(struct lp_open_call *call)
 {
 	struct os_self *self = os_self();
 	struct lapse_scope *scope = self->scope;
+	struct lapse_scope *blamed = self->blamed;
+	int blamed_before = self->blamed_before;
 	lapse_time earliest;
 	uint32_t state = os_load_u32(&call->parker->state, OS_SEQ_CST);
 	int r;
@@ -46,14 +48,20 @@ static enum os_break look_foreign(struct lp_open_call *call)
 	if (state != LP_SENT && state != LP_NOTIFIED)
 		return OS_GO_ON; /* it was for another */
 	self->scope = call->scope;
+	lp_scope_forget();
 	r = call->look(call->look_ctx, &earliest);
 	if (r == 0 && state == LP_SENT)
 		r = sleep_on(call, earliest);
 	self->scope = scope;
-	if (r == 0)
+	if (r == 0) {
 		call->in_vain = true;
-	else
-		call->verdict = r;
+	} else {
+		call->verdict = r; /* unless fn has a result */
+		call->blamed = lp_scope_blamed();
+		lp_scope_spare();
+	}
+	self->blamed = blamed;
+	self->blamed_before = blamed_before;
 	return r == 0 ? OS_GO_ON : OS_BREAK_WHOLE;
 }
 

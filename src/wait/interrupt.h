@@ -30,9 +30,10 @@ struct lp_open_call {
 	int dirs;         /* and the turn */
 	lp_look_fn *look; /* NULL: a system call of our own, which is broken off for any reason */
 	void *look_ctx;
-	struct lapse_scope *scope; /* the innermost as it began */
-	int verdict;               /* -errno of the cause that held, in the handler */
-	bool in_vain;              /* none did */
+	struct lapse_scope *scope;  /* the innermost as it began */
+	int verdict;                /* -errno of the cause that held, in the handler */
+	struct lapse_scope *blamed; /* the scope that it came from, or NULL */
+	bool in_vain;               /* none did */
 };
 
 /* In a system call of our own. Parks with a result, or for "look again" if it was interrupted. */

@@ -78,6 +78,28 @@ static void any_result_is_passed_on(void **state)
 	pair_close(ends);
 }
 
+static long sleep_and_give(void *result)
+{
+	(void)sleep_an_hour(NULL);
+	return *(long *)result;
+}
+
+/* Interrupted all the same; but then the scope has ended nothing. */
+static void a_result_is_no_end(void **state)
+{
+	long result = 7;
+	lapse_scope scope;
+
+	(void)state;
+	lapse_scope_enter(&scope, soon());
+	CHECK(lapse_call(sleep_and_give, &result) == 7);
+	CHECK(lapse_scope_leave(&scope) == 0);
+	lapse_scope_enter(&scope, soon());
+	result = -1;
+	CHECK_ERR(lapse_call(sleep_and_give, &result), LAPSE_EXPIRED);
+	CHECK_ERR(lapse_scope_leave(&scope), LAPSE_EXPIRED);
+}
+
 /* A deadline that has passed: fn is not even called. */
 static void nothing_begins_too_late(void **state)
 {
@@ -437,11 +459,17 @@ static void what_goes_on_blocking(void **state)
 }
 
 static const struct check checks[] = {
-	{TEST(any_result_is_passed_on)},   {TEST(nothing_begins_too_late)},
-	{TEST(own_causes_may_be_changed)}, {TEST(own_handle_is_taken)},
-	{TEST(fn_may_use_lapse)},          {TEST(handle_rules_the_call)},
-	{TEST(close_ends_the_call)},       {TEST(fn_closes_the_number)},
-	{TEST(thread_ends_in_fn)},         {TEST(fn_forks)},
+	{TEST(any_result_is_passed_on)},
+	{TEST(a_result_is_no_end)},
+	{TEST(nothing_begins_too_late)},
+	{TEST(own_causes_may_be_changed)},
+	{TEST(own_handle_is_taken)},
+	{TEST(fn_may_use_lapse)},
+	{TEST(handle_rules_the_call)},
+	{TEST(close_ends_the_call)},
+	{TEST(fn_closes_the_number)},
+	{TEST(thread_ends_in_fn)},
+	{TEST(fn_forks)},
 	{TEST(what_goes_on_blocking)},
 };
 CHECK_MAIN(checks)

@@ -147,7 +147,7 @@ OS_INLINE struct timespec os_timespec(int64_t ns)
 
 /* ---- Threads ---- */
 
-/* Forty-eight bytes of the room that every C library keeps for such variables of libraries that are
+/* Sixty-four bytes of the room that every C library keeps for such variables of libraries that are
  * loaded late; the other models cost a call each time. */
 extern __thread struct os_self lp_os_self __attribute__((tls_model("initial-exec")));
 
