@@ -84,6 +84,19 @@ static void fifo_posix(struct side *side)
 	fifo_remove(path);
 }
 
+/* The open that was let go is broken off a moment later. */
+static bool nobody_reads(const char *path)
+{
+	for (lapse_time end = lapse_in(LAPSE_S); lapse_now() < end;) {
+		int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+		if (fd < 0)
+			return errno == ENXIO;
+		close(fd);
+	}
+	return false;
+}
+
 static void fifo_lapse(struct side *side)
 {
 	char path[64];
@@ -94,8 +107,7 @@ static void fifo_lapse(struct side *side)
 	lapse_time begin = lapse_now();
 	blocked_start(&opening, call_scoped, &scoped);
 	blocked_end(&opening);
-	/* Nobody is left who reads. */
-	bool alone = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC) == -1 && errno == ENXIO;
+	bool alone = nobody_reads(path);
 	side->took = opening.end - begin;
 	side->kept = failed_in_time(&opening, LAPSE_EXPIRED, scoped.deadline) && alone;
 	side_says(side, "lapse_open in a scope: %s; %s reads from it", error_name(opening.error),
