@@ -285,6 +285,8 @@ static long call_until(struct lp_op *op, struct lp_interruptible *way, lp_look_f
 	struct lp_parker *p;
 	int r = lp_parker_mine(&p);
 
+	if (r == 0)
+		r = lp_interrupt_start();
 	if (r < 0)
 		return r;
 	lp_op_take_places(op, p);
@@ -305,10 +307,11 @@ static const int64_t grace = 5 * LAPSE_MS;
 struct ready_call {
 	struct lp_op *op;
 	struct lp_interruptible way;
-	lapse_time end; /* of the grace, or LP_UNREAD */
+	lapse_time end; /* of the grace; LP_UNREAD, which has passed, if none was needed */
 };
 
-/* Expired before the call was made once: it is made, but may not wait for long. */
+/* Expired before the call was made once: it is made, however long it takes to come to that, but may
+ * not wait for long. */
 static int look_for_ready(void *ctx, lapse_time *earliest)
 {
 	struct ready_call *c = ctx;
@@ -318,11 +321,12 @@ static int look_for_ready(void *ctx, lapse_time *earliest)
 	r = lp_op_look_asleep(c->op, earliest);
 	if (r != -LAPSE_EXPIRED)
 		return r;
-	if (c->end == LP_UNREAD)
-		c->end = c->way.begun ? c->op->now : c->op->now + grace;
+	if (c->op->now >= c->end) {
+		if (c->way.begun)
+			return r;
+		c->end = c->op->now + grace;
+	}
 	*earliest = c->end;
-	if (c->op->now >= c->end)
-		return r;
 	lp_scope_spare();
 	return 0;
 }

@@ -115,6 +115,11 @@ static int begin(struct lp_open_call *call, struct lp_parker *p, lapse_time unti
 	return r;
 }
 
+int lp_interrupt_start(void)
+{
+	return lp_watch_start(look);
+}
+
 bool lp_interrupt_holds(const void *on, int dirs)
 {
 	for (struct lp_open_call *call = os_self()->call; call != NULL; call = call->outer)

@@ -36,6 +36,9 @@ struct lp_open_call {
 	bool in_vain;               /* none did */
 };
 
+/* Before: so that what follows is not held up by the first call's preparations. 0 or -errno. */
+int lp_interrupt_start(void);
+
 /* In a system call of our own. Parks with a result, or for "look again" if it was interrupted. */
 struct lp_interruptible {
 	struct os_call call;
