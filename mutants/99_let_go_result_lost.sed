@@ -3,4 +3,4 @@
 # scenarios: letgo
 # memory: both
 # file: src/fd/letgo.c
-s|return \*verdict > 0 ? LP_JOB_WAS_DONE : lp_job_leave(job, false);|return *verdict > 0 ? LP_JOB_WAS_DONE : (lp_job_leave(job, false), LP_JOB_GONE);|
+s|end = lp_job_leave(job, false);|end = (lp_job_leave(job, false), LP_JOB_GONE);|
