@@ -370,7 +370,7 @@ static long do_fork_alone(void *unused)
 
 static long tell(long pid)
 {
-	int status;
+	int status = 0;
 
 	if (pid == 0)
 		_exit(23);
