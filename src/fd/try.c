@@ -108,41 +108,31 @@ long lp_try_read_else(struct lp_op *op, struct lp_side *side, void *buf, size_t 
 
 /* ---- Writing ---- */
 
-/* -EOPNOTSUPP may mean RWF_NOSIGNAL, which is younger than RWF_NOWAIT: if the call works without
- * it, it did. */
-static long pwritev2_quiet(struct lp_slot *slot, const struct iovec *iov, int count, int flags)
+/* Without RWF_NOWAIT it is what poll has called ready, and may wait. */
+static long pwritev2_once(struct lp_op *op, int sysfd, const struct iovec *iov, int count,
+                          int flags)
 {
-	struct os_sigpipe held;
-	long r;
-
-	if (!lp_slot_knows(slot, LP_NO_NOSIGNAL)) {
-		r = os_pwritev2(lp_sysfd(slot), iov, count, -1, flags | RWF_NOSIGNAL);
-		if (r != -EOPNOTSUPP)
-			return r;
-	}
-	os_sigpipe_hold(&held);
-	r = os_pwritev2(lp_sysfd(slot), iov, count, -1, flags);
-	os_sigpipe_drop(&held);
-	if (r != -EOPNOTSUPP)
-		lp_slot_learn(slot, LP_NO_NOSIGNAL);
-	return r;
+	if ((flags & RWF_NOWAIT) != 0)
+		return os_pwritev2(sysfd, iov, count, -1, flags);
+	return lp_op_call_ready(op, os_call_pwritev2(sysfd, iov, count, flags));
 }
 
-/* The same of a call that may wait. */
-static long writev_polled(struct lp_op *op, struct lp_slot *slot, const struct iovec *iov,
-                          int count)
+/* -EOPNOTSUPP may mean RWF_NOSIGNAL, which is younger than RWF_NOWAIT: if the call works without
+ * it, it did. */
+static long pwritev2_quiet(struct lp_op *op, struct lp_slot *slot, const struct iovec *iov,
+                           int count, int flags)
 {
+	int sysfd = lp_sysfd(slot);
 	struct os_sigpipe held;
 	long r;
 
 	if (!lp_slot_knows(slot, LP_NO_NOSIGNAL)) {
-		r = lp_op_call_ready(op,
-		                     os_call_pwritev2(lp_sysfd(slot), iov, count, RWF_NOSIGNAL));
+		r = pwritev2_once(op, sysfd, iov, count, flags | RWF_NOSIGNAL);
 		if (r != -EOPNOTSUPP)
 			return r;
 	}
 	os_sigpipe_hold(&held);
-	r = lp_op_call_ready(op, os_call_pwritev2(lp_sysfd(slot), iov, count, 0));
+	r = pwritev2_once(op, sysfd, iov, count, flags);
 	os_sigpipe_drop(&held);
 	if (r != -EOPNOTSUPP)
 		lp_slot_learn(slot, LP_NO_NOSIGNAL);
@@ -160,7 +150,7 @@ long lp_try_writev(struct lp_op *op, struct lp_side *side, const struct iovec *i
 	if (slot->kind == LP_FILE)
 		return lp_file_writev(op, side, iov, count, LP_HERE);
 	if (!lp_slot_knows(slot, LP_NO_NOWAIT_WRITE)) {
-		long r = pwritev2_quiet(slot, iov, count, RWF_NOWAIT);
+		long r = pwritev2_quiet(op, slot, iov, count, RWF_NOWAIT);
 
 		if (r != -EOPNOTSUPP)
 			return r;
@@ -168,7 +158,7 @@ long lp_try_writev(struct lp_op *op, struct lp_side *side, const struct iovec *i
 	}
 	if (must_poll_first(op, side))
 		return -EAGAIN;
-	return writev_polled(op, slot, iov, count);
+	return pwritev2_quiet(op, slot, iov, count, 0);
 }
 
 long lp_try_write_else(struct lp_op *op, struct lp_side *side, const void *buf, size_t n)
