@@ -7,16 +7,16 @@ enum { COPY = 16384 };
 
 /* ---- Through a buffer: the position moves only over what has gone ---- */
 
-/* Where to read: the caller's offset or the file's own position. */
-static long position(const struct lp_transfer *t, const off_t *offset)
+/* Where to read or write: the caller's offset or the file's own position. */
+static long position(const struct lp_side *side, const off_t *offset)
 {
-	return offset != NULL ? *offset : os_lseek(lp_transfer_in(t), 0, SEEK_CUR);
+	return offset != NULL ? *offset : os_lseek(lp_sysfd(side->slot), 0, SEEK_CUR);
 }
 
-static long advance(struct lp_transfer *t, off_t *offset, size_t went)
+static long advance(const struct lp_side *side, off_t *offset, size_t went)
 {
 	if (offset == NULL)
-		return os_lseek(lp_transfer_in(t), (off_t)went, SEEK_CUR);
+		return os_lseek(lp_sysfd(side->slot), (off_t)went, SEEK_CUR);
 	*offset += (off_t)went;
 	return 0;
 }
@@ -28,7 +28,7 @@ static long copy(struct lp_transfer *t, off_t *offset)
 
 	while (t->left > 0 && error == 0) {
 		struct iovec iov = {buf, lp_transfer_most(t, sizeof buf)};
-		long at = position(t, offset);
+		long at = position(&t->sides[0], offset);
 		long r = at < 0 ? at : lp_file_readv(&t->op, &t->sides[0], &iov, 1, at);
 		size_t went;
 
@@ -37,7 +37,7 @@ static long copy(struct lp_transfer *t, off_t *offset)
 		went = lp_transfer_write(t, buf, (size_t)r, &error);
 		t->total += (long)went;
 		t->left -= went;
-		r = advance(t, offset, went);
+		r = advance(&t->sides[0], offset, went);
 		if (error == 0)
 			error = r < 0 ? r : lp_op_progress(&t->op);
 	}
@@ -140,8 +140,7 @@ static long copy_by_thread(struct lp_transfer *t, off_t *in_offset, off_t *out_o
 	long r;
 
 	for (int i = 0; i < 2; i++) {
-		at[i] = offsets[i] != NULL ? *offsets[i]
-		                           : os_lseek(lp_sysfd(t->sides[i].slot), 0, SEEK_CUR);
+		at[i] = position(&t->sides[i], offsets[i]);
 		if (at[i] < 0)
 			return at[i];
 	}
@@ -149,10 +148,7 @@ static long copy_by_thread(struct lp_transfer *t, off_t *in_offset, off_t *out_o
 	call.other_offset = at[1];
 	r = lp_file_call(&t->op, &t->sides[0], &t->sides[1], &call, NULL);
 	for (int i = 0; i < 2 && r > 0; i++)
-		if (offsets[i] != NULL)
-			*offsets[i] += r;
-		else
-			(void)os_lseek(lp_sysfd(t->sides[i].slot), r, SEEK_CUR);
+		(void)advance(&t->sides[i], offsets[i], (size_t)r);
 	return r;
 }
 
