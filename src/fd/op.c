@@ -285,8 +285,6 @@ static long call_until(struct lp_op *op, struct lp_interruptible *way, lp_look_f
 	struct lp_parker *p;
 	int r = lp_parker_mine(&p);
 
-	if (r == 0)
-		r = lp_interrupt_start();
 	if (r < 0)
 		return r;
 	lp_op_take_places(op, p);
@@ -334,8 +332,9 @@ static int look_for_ready(void *ctx, lapse_time *earliest)
 long lp_op_call_ready(struct lp_op *op, struct os_call call)
 {
 	struct ready_call c = {op, {.call = call}, LP_UNREAD};
+	int r = lp_interrupt_start(); /* not within the grace */
 
-	return call_until(op, &c.way, look_for_ready, &c);
+	return r < 0 ? r : call_until(op, &c.way, look_for_ready, &c);
 }
 
 int lp_op_progress(struct lp_op *op)

@@ -108,15 +108,13 @@ static void give_back(void *arg)
 	put(arg);
 }
 
-struct lp_parker *lp_parker_aside(void)
+void lp_parker_aside(void)
 {
 	struct os_self *self = os_self();
-	struct lp_parker *p = self->parker;
 
-	self->parker = NULL;
 	if (self->aside == NULL)
-		self->aside = p;
-	return p;
+		self->aside = self->parker;
+	self->parker = NULL;
 }
 
 void lp_parker_back(struct lp_parker *p)

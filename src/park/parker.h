@@ -86,7 +86,7 @@ int lp_parker_pollable(struct lp_parker **p);
 
 /* While a thread runs foreign code in a call its parker is taken: put it aside, so that what is
  * called there finds another, and take it back. */
-struct lp_parker *lp_parker_aside(void);
+void lp_parker_aside(void);
 void lp_parker_back(struct lp_parker *p);
 
 /* The one that is the thread's for life, of those it has: for places that outlast a call. */

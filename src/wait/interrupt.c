@@ -203,7 +203,7 @@ int lp_interrupt_park_foreign(struct lp_parker *p, lapse_time until, void *way)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	f->blocks = admit_at_times(*f->now);
-	(void)lp_parker_aside();
+	lp_parker_aside();
 	f->result = os_guarded(run, thread_ends, f);
 	lp_fork_check();
 	f->child = forks != os_load_u32(&lp_fork_count, OS_RELAXED);
