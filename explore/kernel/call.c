@@ -12,7 +12,7 @@ long k_call(long nr, const long args[6])
 		return k_readv((int)a[0], (const struct iovec *)a[1], (int)a[2]);
 	case SYS_pwritev2:
 		return k_pwritev2((int)a[0], (const struct iovec *)a[1], (int)a[2], a[3],
-		                  (int)a[4]);
+		                  (int)a[5]);
 	case SYS_accept4:
 		return k_accept4((int)a[0], (struct sockaddr *)a[1], (socklen_t *)a[2], (int)a[3]);
 	case SYS_connect:

@@ -353,47 +353,6 @@ OS_INLINE long os_poll(struct pollfd *fds, size_t count, lapse_time now, lapse_t
 
 /* ---- Calls to be made later ---- */
 
-OS_INLINE struct os_call os_call_readv(int fd, const struct iovec *iov, int count)
-{
-	return (struct os_call){SYS_readv, {fd, (long)iov, count}};
-}
-
-OS_INLINE struct os_call os_call_pwritev2(int fd, const struct iovec *iov, int count, int flags)
-{
-	return (struct os_call){SYS_pwritev2, {fd, (long)iov, count, -1, flags}};
-}
-
-OS_INLINE struct os_call os_call_accept4(int fd, struct sockaddr *from, socklen_t *from_size,
-                                         int flags)
-{
-	return (struct os_call){SYS_accept4, {fd, (long)from, (long)from_size, flags}};
-}
-
-OS_INLINE struct os_call os_call_connect(int fd, const struct sockaddr *to, socklen_t to_size)
-{
-	return (struct os_call){SYS_connect, {fd, (long)to, to_size}};
-}
-
-OS_INLINE struct os_call os_call_openat(int dirfd, const char *path, int flags, mode_t mode)
-{
-	return (struct os_call){SYS_openat, {dirfd, (long)path, flags, (long)mode}};
-}
-
-OS_INLINE struct os_call os_call_flock(int fd, int operation)
-{
-	return (struct os_call){SYS_flock, {fd, operation}};
-}
-
-OS_INLINE struct os_call os_call_fcntl(int fd, int command, void *arg)
-{
-	return (struct os_call){SYS_fcntl, {fd, command, (long)arg}};
-}
-
-OS_INLINE struct os_call os_call_waitpid(pid_t pid, int *status, int options)
-{
-	return (struct os_call){SYS_wait4, {pid, (long)status, options}};
-}
-
 OS_INLINE long os_call_now(const struct os_call *call)
 {
 	return k_call(call->nr, call->args);

@@ -141,6 +141,8 @@ struct os_lock {
 OS_INLINE void os_lock(struct os_lock *lock);
 OS_INLINE void os_unlock(struct os_lock *lock);
 
+#include "os/call.h"
+
 /* ---- Breaking a blocking system call off ----
  * By a signal to the very thread, whose handler is in place from os_interrupt_start on. It calls
  * `look` there, in the thread that was meant, wherever that thread stands; nothing else of the
@@ -169,22 +171,7 @@ void os_interrupt_block(void);
  * left. Whether there was something. */
 bool os_interrupt_drain(void);
 
-/* A system call that may wait, to be made later. */
-struct os_call {
-	long nr;
-	long args[6];
-};
-OS_INLINE struct os_call os_call_readv(int fd, const struct iovec *iov, int count);
-OS_INLINE struct os_call os_call_pwritev2(int fd, const struct iovec *iov, int count, int flags);
-OS_INLINE struct os_call os_call_accept4(int fd, struct sockaddr *from, socklen_t *from_size,
-                                         int flags);
-OS_INLINE struct os_call os_call_connect(int fd, const struct sockaddr *to, socklen_t to_size);
-OS_INLINE struct os_call os_call_openat(int dirfd, const char *path, int flags, mode_t mode);
-OS_INLINE struct os_call os_call_flock(int fd, int operation);
-OS_INLINE struct os_call os_call_fcntl(int fd, int command, void *arg);
-OS_INLINE struct os_call os_call_waitpid(pid_t pid, int *status, int options);
-
-/* Make it now. */
+/* Make a system call that may wait (call.h), now. */
 OS_INLINE long os_call_now(const struct os_call *call);
 
 /* Make the call if *word == expected. From the look at the word on, until the call has begun to wait,
