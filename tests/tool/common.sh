@@ -13,7 +13,7 @@ started=
 
 end()
 {
-	trap '' HUP # of a terminal that this session has come to own, and that ends here
+	trap '' HUP # of a terminal that this process has come to control, and that ends here
 	# One that has ended long ago may have left its number to anybody.
 	for pid in $started; do
 		grep -q "^PPid:	$$\$" "/proc/$pid/status" 2>/dev/null && kill "$pid" 2>/dev/null
