@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef __has_feature
@@ -61,6 +62,33 @@ void check_die(const char *format, ...)
 	va_end(arguments);
 	fputc('\n', stderr);
 	_exit(1);
+}
+
+pid_t check_fork(void (*body)(void *), void *arg)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		/* A failure must not take the child back into the parent's tests. */
+		setenv("CMOCKA_TEST_ABORT", "1", 1);
+		alarm(check_is_watched() ? 100 : 10);
+		body(arg);
+		_exit(0);
+	}
+	CHECK(pid > 0);
+	return pid;
+}
+
+void check_child_ends(pid_t pid, int expected)
+{
+	int status;
+
+	CHECK(waitpid(pid, &status, 0) == pid);
+	if (WIFSIGNALED(status))
+		print_error("the child died of signal %d\n", WTERMSIG(status));
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == expected);
 }
 
 void check_skip(const char *reason)
@@ -149,6 +177,22 @@ void call_start(struct call *c, intptr_t (*run)(struct call *))
 	error = pthread_create(&c->thread, NULL, call_thread, c);
 	if (error != 0)
 		check_die("pthread_create: %s", strerror(error));
+}
+
+intptr_t call_in_scope(struct call *call)
+{
+	struct scoped_call *s = (struct scoped_call *)call;
+	lapse_scope scope;
+	intptr_t result;
+	int error;
+
+	lapse_scope_enter(&scope, LAPSE_NEVER);
+	atomic_store(&s->id, lapse_scope_share(&scope));
+	result = s->run(call);
+	error = errno;
+	(void)lapse_scope_leave(&scope);
+	errno = error;
+	return result;
 }
 
 bool call_is_done(struct call *c)

@@ -36,6 +36,19 @@ void check_error(intptr_t result, int error, const char *text, const char *file,
 /* Stop the whole process, from any thread, saying why. */
 _Noreturn void check_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* ---- Children ---- */
+
+/* In the child there is nobody to report to but the exit status: the line that failed. */
+#define CHILD_CHECK(condition)                                                            \
+	((condition) ? (void)0                                                            \
+	             : check_die("%s:%d: in the child: %s, errno %d", __FILE__, __LINE__, \
+	                         #condition, errno))
+
+/* A child that ends with status 0 once body has returned, or of an alarm. */
+pid_t check_fork(void (*body)(void *), void *arg);
+
+void check_child_ends(pid_t pid, int status);
+
 /* Skip the test that runs, and say why. */
 void check_skip(const char *reason);
 
@@ -143,6 +156,16 @@ void call_await_sleep(struct call *c);
 void call_block(struct call *c, intptr_t (*run)(struct call *));
 
 void call_join(struct call *c);
+
+/* A call within a scope of its own, which others can move and cancel once it has begun. For call_start
+ * and call_block: &s->call, call_in_scope. */
+struct scoped_call {
+	struct call call;
+	intptr_t (*run)(struct call *);
+	_Atomic lapse_scope_id id;
+};
+
+intptr_t call_in_scope(struct call *call);
 bool call_is_done(struct call *c);
 
 /* Joined, if it was not yet, and compared. */

@@ -31,35 +31,13 @@ static intptr_t run_open_within(struct call *c)
 	return result;
 }
 
-/* A scope that a thread is in, and has given others the number of. */
-struct shared_open {
-	struct call call;
-	_Atomic lapse_scope_id id;
-};
-
-static intptr_t run_open_shared(struct call *c)
-{
-	struct shared_open *open = (struct shared_open *)c;
-	lapse_scope scope;
-	intptr_t result;
-	int error;
-
-	lapse_scope_enter(&scope, LAPSE_NEVER);
-	atomic_store(&open->id, lapse_scope_share(&scope));
-	result = run_open(c);
-	error = errno;
-	(void)lapse_scope_leave(&scope);
-	errno = error;
-	return result;
-}
-
 /* Have one let go whose FUSE_OPEN is held. */
 static void let_go(void)
 {
-	struct shared_open open = {.id = 0};
+	struct scoped_call open = {.run = run_open};
 
 	fixture_hold(&held.fixture, FUSE_OPEN);
-	call_start(&open.call, run_open_shared);
+	call_start(&open.call, call_in_scope);
 	fixture_await(&held.fixture, FUSE_OPEN, 1);
 	CHECK(lapse_scope_move(open.id, lapse_now()) == 0);
 	CHECK_CALL(&open.call, -1, LAPSE_EXPIRED);
@@ -151,11 +129,11 @@ static void ended_by_another(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 2 * REQUEST_COUNT; i++) {
-		struct shared_open open = {.id = 0};
+		struct scoped_call open = {.run = run_open};
 
 		held_start(&held);
 		fixture_hold(&held.fixture, requests[i / 2]);
-		call_start(&open.call, run_open_shared);
+		call_start(&open.call, call_in_scope);
 		fixture_await(&held.fixture, requests[i / 2], 1);
 		if (i % 2 == 0) {
 			CHECK(lapse_scope_cancel(open.id) == 0);

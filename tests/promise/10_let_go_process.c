@@ -10,39 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* In the child there is nobody to report to but the exit status: the line that failed. */
-#define CHILD_CHECK(condition)                                                            \
-	((condition) ? (void)0                                                            \
-	             : check_die("%s:%d: in the child: %s, errno %d", __FILE__, __LINE__, \
-	                         #condition, errno))
-
-static pid_t fork_child(void (*body)(void *), void *arg)
-{
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		/* A failure must not take the child back into the parent's tests. */
-		setenv("CMOCKA_TEST_ABORT", "1", 1);
-		alarm(check_is_watched() ? 100 : 10);
-		body(arg);
-		_exit(0);
-	}
-	CHECK(pid > 0);
-	return pid;
-}
-
-static void await_child(pid_t pid, int expected)
-{
-	int status;
-
-	CHECK(waitpid(pid, &status, 0) == pid);
-	if (WIFSIGNALED(status))
-		print_error("the child died of signal %d\n", WTERMSIG(status));
-	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == expected);
-}
-
 /* Until somebody writes there, or for ever. */
 static long read_gate(void *arg)
 {
@@ -109,8 +76,8 @@ static void a_stuck_thread_ends_with_the_process(void **state)
 
 	(void)state;
 	CHECK(pipe(gate) == 0);
-	await_child(fork_child(get_stuck, &gate[0]), 0);
-	await_child(fork_child(exit_stuck, &gate[0]), 3);
+	check_child_ends(check_fork(get_stuck, &gate[0]), 0);
+	check_child_ends(check_fork(exit_stuck, &gate[0]), 3);
 	close(gate[0]);
 	close(gate[1]);
 }
@@ -151,7 +118,7 @@ static void child_starts_anew(void **state)
 	CHECK(file_works(fd));
 	c.buf = &gate[0];
 	call_block(&c, call_read_gate);
-	await_child(fork_child(use_pool, &fd), 0);
+	check_child_ends(check_fork(use_pool, &fd), 0);
 	CHECK(write(gate[1], "x", 1) == 1);
 	CHECK_CALL(&c, 1, 0);
 	CHECK(file_works(fd));
@@ -191,7 +158,7 @@ static void child_reuses_numbers(void **state)
 
 	(void)state;
 	CHECK(file_works(fd));
-	await_child(fork_child(reuse_numbers, &fd), 0);
+	check_child_ends(check_fork(reuse_numbers, &fd), 0);
 	CHECK(file_works(fd));
 	CHECK(lapse_close(fd) == 0);
 }
@@ -219,11 +186,11 @@ static void fn_may_fork(void **state)
 	(void)state;
 	if (check_threads_are_watched())
 		check_skip("ThreadSanitizer cannot follow a child that starts threads");
-	await_child((pid_t)lapse_call_detached(fork_and_exit, NULL, 0, NULL), 9);
+	check_child_ends((pid_t)lapse_call_detached(fork_and_exit, NULL, 0, NULL), 9);
 	/* Ends as a program does whose last thread ends; there AddressSanitizer calls lost what it
 	 * cannot find from that thread. */
 	if (!check_is_watched())
-		await_child((pid_t)lapse_call_detached(fork_and_return, NULL, 0, NULL), 0);
+		check_child_ends((pid_t)lapse_call_detached(fork_and_return, NULL, 0, NULL), 0);
 	CHECK(lapse_call_detached(return_nine, NULL, 0, NULL) == 9);
 }
 
@@ -265,7 +232,7 @@ static void without_threads(void **state)
 	(void)state;
 	if (check_is_watched())
 		check_skip("sanitizers and Valgrind need more memory than that");
-	await_child(fork_child(work_without_threads, NULL), 0);
+	check_child_ends(check_fork(work_without_threads, NULL), 0);
 }
 
 static const struct check checks[] = {

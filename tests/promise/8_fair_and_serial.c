@@ -31,39 +31,23 @@ static void readers_are_served_in_order(void **state)
 	subject_close(&s);
 }
 
-/* One of those that queue gives up, by its own scope: the others keep their order. */
-struct impatient {
-	struct call call;
-	_Atomic lapse_scope_id id;
-};
-
-static intptr_t read_impatiently(struct call *c)
+static intptr_t read_some(struct call *c)
 {
-	struct impatient *i = (struct impatient *)c;
-	lapse_scope scope;
-	intptr_t result;
-	int error;
-
-	lapse_scope_enter(&scope, LAPSE_NEVER);
-	atomic_store(&i->id, lapse_scope_share(&scope));
-	result = lapse_read(c->fd, c->buf, c->n);
-	error = errno;
-	(void)lapse_scope_leave(&scope);
-	errno = error;
-	return result;
+	return lapse_read(c->fd, c->buf, c->n);
 }
 
+/* One of those that queue gives up, by its own scope: the others keep their order. */
 static void one_in_the_queue_gives_up(void **state)
 {
 	const struct where *where = *state;
-	struct impatient reader[CALLERS];
+	struct scoped_call reader[CALLERS];
 	lapse_fd ends[2];
 
 	for (int way = 0; way < 2; way++) {
 		family_make(where->family, ends);
 		for (int i = 0; i < CALLERS; i++) {
-			reader[i] = (struct impatient){.call = {.fd = ends[0]}};
-			call_block(&reader[i].call, read_impatiently);
+			reader[i] = (struct scoped_call){.call = {.fd = ends[0]}, .run = read_some};
+			call_block(&reader[i].call, call_in_scope);
 		}
 		/* The second, in the middle, and the last. */
 		for (int i = 1; i < CALLERS; i += 2) {
@@ -86,13 +70,13 @@ static void one_in_the_queue_gives_up(void **state)
 static void the_first_gives_up(void **state)
 {
 	const struct where *where = *state;
-	struct impatient first;
+	struct scoped_call first;
 	struct call second;
 	lapse_fd ends[2];
 
 	family_make(where->family, ends);
-	first = (struct impatient){.call = {.fd = ends[0]}};
-	call_block(&first.call, read_impatiently);
+	first = (struct scoped_call){.call = {.fd = ends[0]}, .run = read_some};
+	call_block(&first.call, call_in_scope);
 	operation_block(&second, "read", ends[0]);
 	CHECK(lapse_scope_cancel(first.id) == 0);
 	CHECK_CALL(&first.call, -1, ECANCELED);

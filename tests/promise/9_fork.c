@@ -10,39 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* In the child there is nobody to report to but the exit status: the line that failed. */
-#define CHILD_CHECK(condition)                                                            \
-	((condition) ? (void)0                                                            \
-	             : check_die("%s:%d: in the child: %s, errno %d", __FILE__, __LINE__, \
-	                         #condition, errno))
-
-static pid_t fork_child(void (*body)(void *), void *arg)
-{
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		/* A failure must not take the child back into the parent's tests. */
-		setenv("CMOCKA_TEST_ABORT", "1", 1);
-		alarm(check_is_watched() ? 100 : 10);
-		body(arg);
-		_exit(0);
-	}
-	CHECK(pid > 0);
-	return pid;
-}
-
-static void await_child(pid_t pid)
-{
-	int status;
-
-	CHECK(waitpid(pid, &status, 0) == pid);
-	if (WIFSIGNALED(status))
-		print_error("the child died of signal %d\n", WTERMSIG(status));
-	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
 /* ---- What was inherited ---- */
 
 static void use_inherited(void *arg)
@@ -77,7 +44,7 @@ static void child_may_only_give_up(void **state)
 	subject_open(&s, *state);
 	subject_block(&s, &pending);
 	subject_block(&s, &queued);
-	await_child(fork_child(use_inherited, &s));
+	check_child_ends(check_fork(use_inherited, &s), 0);
 	CHECK(!call_is_done(&pending) && !call_is_done(&queued));
 	CHECK(lapse_check(s.fd, LAPSE_READ | LAPSE_WRITE) == 0);
 	subject_finish(&s, &pending);
@@ -121,7 +88,7 @@ static void child_can_do_everything(void **state)
 	needs_threads_in_child();
 	subject_open(&s, *state);
 	subject_block(&s, &pending);
-	await_child(fork_child(work_alone, *state));
+	check_child_ends(check_fork(work_alone, *state), 0);
 	call_await_sleep(&pending);
 	subject_finish(&s, &pending);
 	subject_close(&s);
@@ -135,7 +102,7 @@ static void fork_again(void *arg)
 	int status;
 
 	subject_open(&s, where);
-	pid = fork_child(use_inherited, &s);
+	pid = check_fork(use_inherited, &s);
 	CHILD_CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 	subject_close(&s);
 	work_alone(arg);
@@ -145,8 +112,9 @@ static void grandchildren_too(void **state)
 {
 	(void)state;
 	needs_threads_in_child();
-	await_child(fork_child(fork_again,
-	                       &(struct where){check_family("pipe"), check_operation("read")}));
+	check_child_ends(check_fork(fork_again,
+	                            &(struct where){check_family("pipe"), check_operation("read")}),
+	                 0);
 }
 
 /* A thread that sleeps in the parent keeps what it sleeps on, whoever sleeps in the child. */
@@ -165,10 +133,10 @@ static void wake_ups_stay_in_their_process(void **state)
 	CHECK(lapse_set_read_deadline(s.fd, LAPSE_NEVER) == 0);
 	subject_block(&s, &pending);
 	for (int i = 0; i < 5; i++) {
-		pid_t pid = fork_child(work_alone, &reads);
+		pid_t pid = check_fork(work_alone, &reads);
 
 		CHECK(lapse_set_read_deadline(s.fd, lapse_in(3600 * LAPSE_S)) == 0);
-		await_child(pid);
+		check_child_ends(pid, 0);
 		CHECK(!call_is_done(&pending));
 	}
 	CHECK(lapse_set_read_deadline(s.fd, lapse_in(0)) == 0);
@@ -219,7 +187,7 @@ static void fork_at_any_moment(void **state)
 	for (int i = 0; i < 2; i++)
 		CHECK(pthread_create(&thread[i], NULL, be_busy, &busy[i]) == 0);
 	for (int i = 0; i < count; i++)
-		await_child(fork_child(work_alone, &reads));
+		check_child_ends(check_fork(work_alone, &reads), 0);
 	for (int i = 0; i < 2; i++) {
 		atomic_store(&busy[i].stop, true);
 		CHECK(pthread_join(thread[i], NULL) == 0);

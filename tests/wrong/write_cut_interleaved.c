@@ -8,25 +8,9 @@
 
 enum { BLOCK = 1 << 20, SMALL = 5000 };
 
-struct cut {
-	struct call call;
-	_Atomic lapse_scope_id id;
-};
-
-static intptr_t write_in_scope(struct call *c)
+static intptr_t write_all(struct call *c)
 {
-	struct cut *cut = (struct cut *)c;
-	lapse_scope scope;
-	intptr_t result;
-	int error;
-
-	lapse_scope_enter(&scope, LAPSE_NEVER);
-	atomic_store(&cut->id, lapse_scope_share(&scope));
-	result = lapse_write(c->fd, c->buf, c->n);
-	error = errno;
-	(void)lapse_scope_leave(&scope);
-	errno = error;
-	return result;
+	return lapse_write(c->fd, c->buf, c->n);
 }
 
 static bool take_letters(lapse_fd reader, char letter, size_t n)
@@ -48,14 +32,14 @@ static void the_next_begins_where_it_ended(void **state)
 	memset(block, 'a', BLOCK);
 	memset(small, 'b', SMALL);
 	for (int way = 0; way < 2; way++) {
-		struct cut first = {.call = {.buf = block, .n = BLOCK}};
-		struct cut second = {.call = {.buf = small, .n = SMALL}};
+		struct scoped_call first = {.call = {.buf = block, .n = BLOCK}, .run = write_all};
+		struct scoped_call second = {.call = {.buf = small, .n = SMALL}, .run = write_all};
 		lapse_fd ends[2];
 
 		family_make(where->family, ends);
 		first.call.fd = second.call.fd = ends[1];
-		call_block(&first.call, write_in_scope);
-		call_block(&second.call, write_in_scope);
+		call_block(&first.call, call_in_scope);
+		call_block(&second.call, call_in_scope);
 		if (way == 0)
 			CHECK(lapse_scope_move(first.id, lapse_in(LAPSE_MS)) == 0);
 		else
