@@ -13,7 +13,7 @@ static void await_threads(int count)
 	static const struct timespec pause = {0, 100000};
 
 	while (held_thread_count() > count)
-		nanosleep(&pause, NULL);
+		nanosleep(&pause, NULL); /* and no event tells of it */
 }
 
 static intptr_t do_nothing(struct call *c)

@@ -198,7 +198,7 @@ void held_await_closed(struct held *h)
 	static const struct timespec pause = {0, 100000};
 
 	while (check_descriptor_count() > h->descriptors)
-		nanosleep(&pause, NULL);
+		nanosleep(&pause, NULL); /* no event tells of another thread's close */
 }
 
 void held_settle(struct held *h)
