@@ -105,17 +105,18 @@ printf 'x\n' >&4
 read -r line <&4
 is x "$line" "a reader that stalls: no byte more was written than counted"
 
-# We are stopped for longer than the limit; what the command wrote meanwhile counts.
+# We are stopped for longer than the limit; what the command wrote meanwhile counts. The limit leaves a
+# busy machine time for what comes before and after.
 mkfifo "$work/go"
 exec 5<>"$work/go"
-"$LAPSE" run --idle 1s sh -c 'echo $$; read x; echo one; read x; echo two' \
+"$LAPSE" run --idle 4s sh -c 'echo $$; read x; echo one; read x; echo two' \
 	<"$work/go" >"$work/out" 2>"$work/err" &
 stopped=$!
 started="$started $stopped"
 until_true test -s "$work/out"
 kill -STOP $stopped
 echo >&5
-sleep 1.5
+sleep 4.5
 kill -CONT $stopped
 until_true grep -q one "$work/out"
 echo >&5
