@@ -42,8 +42,6 @@ static struct k_file *file_of(const struct transfer *t)
 
 static long refusal(const struct transfer *t, const struct k_file *f)
 {
-	if (f == NULL)
-		return -EBADF;
 	if (t->is_message_call)
 		return f->kind == K_SOCKET ? 0 : -ENOTSOCK;
 	if (t->at_offset && f->kind != K_REGULAR)
@@ -354,14 +352,18 @@ static long transfer(struct transfer *t)
 	if (!k_enter(&op))
 		return k_returns(-EINTR);
 	f = k_named(t->number);
+	if (f == NULL) {
+		k_log_call(K_OTHER, t->number, f, -EBADF);
+		return k_returns(-EBADF);
+	}
 	r = refusal(t, f);
 	if (r == 0 && !is_nothing(t, f)) {
 		r = wrong_flags(t, f);
 		if (r == 0)
 			r = attempt(t, f);
 	}
-	if (f != NULL && (r == -EAGAIN || (t->writes && r > 0 && (size_t)r < t->n)) && !t->cut &&
-	    !t->no_wait && (f->flags & O_NONBLOCK) == 0) {
+	if ((r == -EAGAIN || (t->writes && r > 0 && (size_t)r < t->n)) && !t->cut && !t->no_wait &&
+	    (f->flags & O_NONBLOCK) == 0) {
 		t->done = r > 0 ? (size_t)r : 0;
 		k_returns(r);
 		r = wait_for(t, f);

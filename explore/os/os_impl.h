@@ -146,7 +146,7 @@ OS_INLINE void os_futex_wake(os_u32 *a)
 }
 
 /* The small lock as one step to take it and one to give it back: who finds it held waits in the engine
- * until it is free. In place of the real one, which has two files' worth of steps on a futex that nobody
+ * until it is free. In place of the real one, which has many steps on a futex that nobody
  * outside of it can tell: explore/scenarios/lock.c goes through those, in all orders. What holds with
  * this lock holds with that one if each behaves as this one does:
  *   nobody but one has it; who takes it sees all that its last holder did; who waits for it gets it

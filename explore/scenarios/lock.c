@@ -1,6 +1,6 @@
-/* The small lock itself, src/os/linux/lock.h and lock.c as they ship: the other scenarios take it for
- * one step each way (explore/os/os_impl.h), and this is where that is shown. A number that is not atomic is
- * counted up under it.
+/* The small lock itself, src/os/linux/lock.h as it ships: the other scenarios take it for one step each
+ * way (explore/os/os_impl.h), and this is where that is shown. A number that is not atomic is counted up
+ * under it.
  *
  * Raced: taking it free, taking it held, giving it back with and without somebody who sleeps, and a
  * wake-up that comes late, for who had it before. Whatever goes wrong is a race on the number, a number
@@ -16,8 +16,6 @@ struct real_lock {
 	os_u32 word;
 };
 #include "../../src/os/linux/lock.h"
-
-#include "../../src/os/linux/lock.c"
 
 static struct real_lock lock;
 static int number;

@@ -5,7 +5,11 @@
 
 /* The word: 0 free, 1 held, 2 held and somebody may sleep for it. Every change is a read-modify-write:
  * taking it sees all that its last holder did. */
-void os_lock_wait(struct os_lock *lock);
+static inline void os_lock_wait(struct os_lock *lock)
+{
+	while (os_swap_u32(&lock->word, 2) != 0)
+		(void)os_futex_wait(&lock->word, 2, LAPSE_NEVER);
+}
 
 OS_INLINE void os_lock(struct os_lock *lock)
 {
