@@ -88,11 +88,43 @@ static int take_twins(struct file_job *f, struct lp_side *side, struct lp_side *
 	return r;
 }
 
+/* All but its start. 0 or -errno. */
+static int make_file_job(struct lp_job *job, struct lp_side *side, struct lp_side *other,
+                         const struct lp_file_call *call)
+{
+	struct file_job *f = (struct file_job *)job->args;
+
+	f->call = *call;
+	job->run = run_file_job;
+	job->drop = drop_file_job;
+	return take_twins(f, side, other);
+}
+
+int lp_file_start(struct lp_side *side, const struct lp_file_call *call, struct lp_parker *p,
+                  struct lp_job **job)
+{
+	int r = lp_job_take(job);
+
+	if (r < 0)
+		return r;
+	r = make_file_job(*job, side, NULL, call);
+	if (r < 0)
+		lp_job_put(*job);
+	else
+		lp_job_start(*job, p);
+	return r;
+}
+
+void lp_file_put(struct lp_job *job)
+{
+	drop_file_job(job);
+	lp_job_put(job);
+}
+
 long lp_file_call(struct lp_op *op, struct lp_side *side, struct lp_side *other,
                   struct lp_file_call *call, struct lp_job **job)
 {
 	struct lp_job *own = NULL;
-	struct file_job *f;
 	long r;
 
 	if (job == NULL) {
@@ -101,16 +133,12 @@ long lp_file_call(struct lp_op *op, struct lp_side *side, struct lp_side *other,
 			return r;
 		job = &own;
 	}
-	f = (struct file_job *)(*job)->args;
-	f->call = *call;
-	r = take_twins(f, side, other);
+	r = make_file_job(*job, side, other, call);
 	if (r == 0) {
-		(*job)->run = run_file_job;
-		(*job)->drop = drop_file_job;
 		switch (lp_op_await_job(op, *job, &r)) {
 		case LP_JOB_WAS_DONE:
 			drop_file_job(*job);
-			*call = f->call;
+			*call = ((struct file_job *)(*job)->args)->call;
 			r = (*job)->result;
 			if ((*job)->refused != 0)
 				r = call->make(call, lp_sysfd(side->slot),
@@ -144,15 +172,18 @@ static void learn(struct lp_slot *slot)
 	lp_slot_learn(slot, os_fcntl(sysfd, F_GET_SEALS, NULL) >= 0 ? LP_IN_MEMORY : LP_ON_DEVICE);
 }
 
-bool lp_file_is_direct(struct lp_op *op, struct lp_side *side)
+bool lp_file_may_hang(struct lp_slot *slot)
 {
-	struct lp_slot *slot = side->slot;
-
-	if (slot->kind != LP_FILE || !lp_op_in_force(op))
-		return true;
+	if (slot->kind != LP_FILE)
+		return false;
 	if (!lp_slot_knows(slot, LP_IN_MEMORY | LP_ON_DEVICE))
 		learn(slot);
-	return lp_slot_knows(slot, LP_IN_MEMORY);
+	return !lp_slot_knows(slot, LP_IN_MEMORY);
+}
+
+bool lp_file_is_direct(struct lp_op *op, struct lp_side *side)
+{
+	return side->slot->kind != LP_FILE || !lp_op_in_force(op) || !lp_file_may_hang(side->slot);
 }
 
 /* Where a job has to read or write: LP_HERE where there is no position to speak of. */

@@ -43,11 +43,19 @@ struct lp_file_call {
 
 /* Is a call on this side's file, or on both of a transfer's, to be made directly? */
 bool lp_file_is_direct(struct lp_op *op, struct lp_side *side);
+/* The part of it that does not depend on what is in force: is it a file that does not lie in memory? */
+bool lp_file_may_hang(struct lp_slot *slot);
 
 /* Make it by a thread, other NULL or a second file. call->data and the results in *call are as made.
  * job: NULL, or one whose room call->data is; NULL again if it was let go. */
 long lp_file_call(struct lp_op *op, struct lp_side *side, struct lp_side *other,
                   struct lp_file_call *call, struct lp_job **job);
+
+/* The same for who waits for several things, and looks itself whether the job is done: 0 or -errno. Then,
+ * or once it was left and is not gone, its result if it was not refused, and lp_file_put. */
+int lp_file_start(struct lp_side *side, const struct lp_file_call *call, struct lp_parker *p,
+                  struct lp_job **job);
+void lp_file_put(struct lp_job *job);
 
 /* read, write and their like at an offset or LP_HERE, of all kinds of files. A read gets as much as the
  * system call would; a write may write less. */

@@ -1,6 +1,11 @@
 /* lapse_wait and lapse_poll: readiness without I/O, for one handle and for many. Pinned, no turn,
- * found through the lists of waiters. Owns nothing. */
-#include "fd/op.h"
+ * found through the lists of waiters. Owns nothing.
+ *
+ * Whether a file is ready may be for its server to say, which may not answer. If anything is in force
+ * that could end the call, a thread of the pool asks first, once; nearly all files are ready. Those that
+ * are not, such as the kernel's logs, are then polled like everything else. */
+#include "fd/letgo.h"
+#include "time/time.h"
 
 static short events_of(int dirs)
 {
@@ -27,16 +32,52 @@ static int holds_kept(const struct lp_slot *slot, int dirs)
 	return lp_slot_knows(slot, LP_KEPT) ? dirs & LAPSE_READ : 0;
 }
 
+/* As a call on a file: what poll says at once. */
+static long make_poll(struct lp_file_call *call, int sysfd, int other)
+{
+	struct pollfd file = {.fd = sysfd, .events = (short)call->mode};
+	long r;
+
+	(void)other;
+	do
+		r = os_poll(&file, 1, 0, 0);
+	while (r == -EINTR);
+	return r < 0 ? r : file.revents;
+}
+
+static struct lp_file_call call_poll(int dirs)
+{
+	return (struct lp_file_call){.make = make_poll, .mode = events_of(dirs)};
+}
+
+/* ---- One ---- */
+
+/* 0 or -errno; what it said is in op->revents. */
+static long ask_file(struct lp_op *op, struct lp_side *side)
+{
+	struct lp_file_call call = call_poll(side->dirs);
+	long r = lp_op_look(op);
+
+	if (r == 0)
+		r = lp_file_call(op, side, NULL, &call, NULL);
+	if (r > 0)
+		op->revents = (short)r;
+	return r < 0 ? r : 0;
+}
+
 static long wait_for_one(struct lp_op *op, struct lp_side *side)
 {
 	int got = holds_kept(side->slot, side->dirs);
-	int r;
+	long r = 0;
 
 	if (!lp_directions(side->dirs))
 		return -EINVAL;
-	do
-		r = got != 0 ? lp_op_look(op) : lp_op_wait(op, side, events_of(side->dirs));
-	while (r == 0 && got == 0 && op->revents == 0);
+	if (got != 0)
+		r = lp_op_look(op);
+	else if (side->slot->kind == LP_FILE && !lp_file_is_direct(op, side))
+		r = ask_file(op, side);
+	while (r == 0 && got == 0 && op->revents == 0)
+		r = lp_op_wait(op, side, events_of(side->dirs));
 	if (r < 0)
 		return r;
 	if ((op->revents & POLLNVAL) != 0)
@@ -67,9 +108,39 @@ struct many {
 	size_t count;
 	struct lp_side *sides;
 	size_t *entry; /* of each side: its place in fds */
+	bool has_files;
+	bool asks;            /* files have been asked about, by threads */
+	struct lp_job **jobs; /* of each side: that one's, until it has answered; NULL: none */
+	int job_count;        /* that have not answered yet */
+	lapse_time grace_end;
 };
 
-/* > 0: an entry has ended; each of them is told. Scopes speak for all. */
+/* Takes the answers that have come. How many of these files are ready; the others, and what no thread
+ * could be had for, are polled from now on. */
+static int hear_files(struct many *m)
+{
+	int told = 0;
+
+	for (int i = 0; m->job_count > 0 && i < m->op.side_count; i++) {
+		struct lapse_pollfd *f = &m->fds[m->entry[i]];
+		struct lp_job *job = m->jobs[i];
+
+		if (job == NULL || !lp_job_is_done(job))
+			continue;
+		if (job->refused == 0 && job->result > 0)
+			f->got |= holds(f->dirs, (short)job->result);
+		if (f->got != 0)
+			told++;
+		else if (f->error == 0)
+			m->polled[m->entry[i] + 1].fd = lp_sysfd(m->sides[i].slot);
+		lp_file_put(job);
+		m->jobs[i] = NULL;
+		m->job_count--;
+	}
+	return told;
+}
+
+/* > 0: an entry has ended, or a file is ready; each of them is told. Scopes speak for all. */
 static int look_many(void *ctx, lapse_time *earliest)
 {
 	struct many *m = ctx;
@@ -92,7 +163,7 @@ static int look_many(void *ctx, lapse_time *earliest)
 		count++;
 	}
 	*earliest = m->op.earliest;
-	return count;
+	return m->job_count > 0 ? count + hear_files(m) : count;
 }
 
 /* Pins what can be waited for; the rest has its error at once. How many have something to say
@@ -122,6 +193,8 @@ static int pin_all(struct many *m)
 		m->polled[i + 1].events = events_of(f->dirs);
 		f->got = holds_kept(slot, f->dirs);
 		told += f->got != 0;
+		if (slot->kind == LP_FILE)
+			m->has_files = true;
 	}
 	return told;
 }
@@ -164,22 +237,119 @@ static int ask_all(struct many *m)
 	return r < 0 ? (int)r : 1;
 }
 
-static int wait_for_many(struct many *m)
+/* ---- Files among them ---- */
+
+static int start_jobs(struct many *m, struct lp_parker *p)
+{
+	for (int i = 0; i < m->op.side_count; i++) {
+		const struct lapse_pollfd *f = &m->fds[m->entry[i]];
+		struct lp_file_call call = call_poll(f->dirs);
+		int r;
+
+		if (f->error != 0 || !lp_file_may_hang(m->sides[i].slot))
+			continue;
+		r = lp_file_start(&m->sides[i], &call, p, &m->jobs[i]);
+		if (r < 0) {
+			m->jobs[i] = NULL;
+			return r;
+		}
+		m->job_count++;
+		m->polled[m->entry[i] + 1].fd = -1;
+	}
+	return 0;
+}
+
+/* Looks, then has threads ask, each file for itself: one that does not answer hides no other. As
+ * look_many. */
+static int ask_files(struct many *m)
+{
+	struct lp_parker *p;
+	lapse_time earliest;
+	int told;
+	int r = lp_parker_mine(&p);
+
+	if (r < 0)
+		return r;
+	lp_op_take_places(&m->op, p);
+	told = look_many(m, &earliest);
+	if (told < 0)
+		return told;
+	for (int i = 0; i < m->op.side_count; i++)
+		m->jobs[i] = NULL;
+	r = start_jobs(m, p);
+	m->asks = m->job_count > 0;
+	return r < 0 ? r : told;
+}
+
+static int look_for_answers(void *ctx, lapse_time *earliest)
+{
+	struct many *m = ctx;
+
+	*earliest = m->grace_end;
+	(void)hear_files(m);
+	return m->job_count == 0 || os_now() >= m->grace_end;
+}
+
+/* Others have something to say: files that can answer get the time for it, or one would never hear of
+ * them. */
+static int hear_others(struct many *m)
+{
+	static const int64_t grace = 5 * LAPSE_MS;
+	struct lp_parker *p;
+	int r = lp_parker_mine(&p);
+
+	if (r < 0)
+		return r;
+	m->grace_end = lp_time_add(os_now(), grace);
+	(void)lp_sleep(p, m->grace_end, look_for_answers, m, lp_park_futex, NULL);
+	return 0;
+}
+
+/* Those that have not answered are let go. */
+static void leave_files(struct many *m)
+{
+	for (int i = 0; m->job_count > 0 && i < m->op.side_count; i++) {
+		if (m->jobs[i] == NULL)
+			continue;
+		if (lp_job_leave(m->jobs[i], false) != LP_JOB_GONE)
+			lp_file_put(m->jobs[i]);
+		m->job_count--;
+	}
+}
+
+/* ---- All of it ---- */
+
+static int sleep_for_many(struct many *m)
 {
 	struct lp_ready ready = {m->polled, m->count + 1};
 	struct lp_parker *p;
+	int r = lp_parker_pollable(&p);
+
+	if (r < 0)
+		return r;
+	lp_op_take_places(&m->op, p);
+	return lp_sleep(p, LAPSE_NEVER, look_many, m, lp_ready_park, &ready);
+}
+
+static int wait_for_many(struct many *m)
+{
 	lapse_time earliest;
 	int r = pin_all(m);
+	bool told = r > 0;
 
-	if (r > 0) {
-		r = look_many(m, &earliest);
-		r = r < 0 ? r : ask_all(m);
-	} else if (r == 0 && (r = lp_parker_pollable(&p)) == 0) {
-		lp_op_take_places(&m->op, p);
-		r = lp_sleep(p, LAPSE_NEVER, look_many, m, lp_ready_park, &ready);
-		if (r > 0 && ended(m))
-			r = ask_all(m);
+	if (r >= 0 && m->has_files && lp_op_in_force(&m->op)) {
+		r = ask_files(m);
+		told = told || r > 0;
 	}
+	if (r >= 0)
+		r = told ? look_many(m, &earliest) : sleep_for_many(m);
+	if (r >= 0 && m->asks) {
+		(void)collect(m);
+		r = hear_others(m);
+	}
+	if (r >= 0 && (told || m->asks || ended(m)))
+		r = ask_all(m);
+	leave_files(m);
 	lp_op_end(&m->op);
 	return r < 0 ? r : collect(m);
 }
@@ -191,9 +361,14 @@ int lapse_poll(struct lapse_pollfd *fds, size_t count)
 	struct lp_side sides[FEW];
 	struct pollfd polled[FEW + 1];
 	size_t entry[FEW];
-	struct many m = {
-		.fds = fds, .polled = polled, .count = count, .sides = sides, .entry = entry};
-	size_t each = sizeof *m.sides + sizeof *m.polled + sizeof *m.entry;
+	struct lp_job *jobs[FEW];
+	struct many m = {.fds = fds,
+	                 .polled = polled,
+	                 .count = count,
+	                 .sides = sides,
+	                 .entry = entry,
+	                 .jobs = jobs};
+	size_t each = sizeof *m.sides + sizeof *m.polled + sizeof *m.entry + sizeof *m.jobs;
 	void *room = NULL;
 	int r;
 
@@ -207,7 +382,8 @@ int lapse_poll(struct lapse_pollfd *fds, size_t count)
 			return (int)lp_ret(-ENOMEM);
 		m.sides = room;
 		m.entry = (size_t *)(m.sides + count);
-		m.polled = (struct pollfd *)(m.entry + count);
+		m.jobs = (struct lp_job **)(m.entry + count);
+		m.polled = (struct pollfd *)(m.jobs + count);
 	}
 	lp_op_start(&m.op, m.sides, "poll");
 	r = wait_for_many(&m);

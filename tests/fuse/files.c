@@ -5,6 +5,7 @@
 #include "check.h"
 #include "fixture.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -162,6 +163,13 @@ static ssize_t allocate(struct file *file, const struct fuse_fallocate_in *arg)
 	return 0;
 }
 
+/* Nothing can be read from an empty one yet, and nobody is told when that changes. */
+static ssize_t poll_file(const struct file *file, struct fuse_poll_out *out)
+{
+	*out = (struct fuse_poll_out){.revents = POLLOUT | (file->size > 0 ? POLLIN : 0)};
+	return sizeof(*out);
+}
+
 static ssize_t perform_on_bytes(const struct fuse_in_header *in, const void *arg, void *out)
 {
 	struct file *file = file_of(in->nodeid);
@@ -175,6 +183,8 @@ static ssize_t perform_on_bytes(const struct fuse_in_header *in, const void *arg
 		return write_file(file, arg, out);
 	case FUSE_COPY_FILE_RANGE:
 		return copy_range(file, arg, out);
+	case FUSE_POLL:
+		return poll_file(file, out);
 	default:
 		return allocate(file, arg);
 	}
@@ -213,6 +223,7 @@ ssize_t server_perform(const struct fuse_in_header *in, const void *arg, void *o
 	case FUSE_WRITE:
 	case FUSE_COPY_FILE_RANGE:
 	case FUSE_FALLOCATE:
+	case FUSE_POLL:
 		return perform_on_bytes(in, arg, out);
 	default:
 		return -ENOSYS;

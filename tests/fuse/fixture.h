@@ -9,7 +9,7 @@
  * ahead; "direct0".."direct7", which are not cached. They hold stamp() of check.h to begin with.
  * Opcodes are those of linux/fuse.h: FUSE_READ, FUSE_WRITE, FUSE_FSYNC (fdatasync too), FUSE_GETATTR
  * (fstat), FUSE_SETATTR (ftruncate), FUSE_OPEN, FUSE_LOOKUP, FUSE_FLUSH (every close), FUSE_RELEASE
- * (the last one), FUSE_FALLOCATE, FUSE_COPY_FILE_RANGE, FUSE_STATFS, FUSE_INTERRUPT, ...
+ * (the last one), FUSE_FALLOCATE, FUSE_COPY_FILE_RANGE, FUSE_STATFS, FUSE_POLL, FUSE_INTERRUPT, ...
  *
  * While a read is held the kernel keeps its pages locked; while a write, fsync or ftruncate is, the
  * inode: another thread that needs them sleeps unkillably until the answer, without asking the server.
