@@ -3,20 +3,21 @@
  * this. */
 #include "step_targets.h"
 
-#include "check.h"
 #include "os/os.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <unistd.h>
 
 static void need(bool holds, const char *what)
 {
 	if (!holds)
-		check_die("%s: %s", what, strerror(errno));
+		step_die("%s: %s", what, strerror(errno));
 }
 
 static long or_errno(long r)
@@ -49,7 +50,7 @@ static void flock_grant(void)
 static void flock_after(long result)
 {
 	if (result < 0 && flock(holder, LOCK_EX | LOCK_NB) != 0)
-		check_die("a lock was taken by a flock that failed");
+		step_die("a lock was taken by a flock that failed");
 }
 
 const struct step_target *target_flock(void)

@@ -1,6 +1,6 @@
-/* Single-steps one call of lapse and lets something happen at one chosen instruction of it: what
- * tests that rely on chance do not hit. Owns the process's SIGTRAP and the thread that makes things
- * happen. x86-64 alone. Looks inside the library, but changes nothing there. */
+/* Stops one call of lapse at one chosen instruction of it and lets something happen there: what tests
+ * that rely on chance do not hit. Owns the process's SIGTRAP and the thread that makes things happen.
+ * Looks inside the library, but changes nothing there. How the thread is stopped is stepping.h's. */
 #ifndef STEPPER_H
 #define STEPPER_H
 
@@ -39,18 +39,26 @@ enum step_ending { STEP_GRANT, STEP_END_CANCEL, STEP_GRANT_AND_CANCEL };
 void step_start(int foreign_flags);
 
 struct step_result {
-	int stepped; /* at how many instructions the event happened, each in a run of its own */
+	int length;  /* how many instructions the call has that can be chosen */
+	int wanted;  /* how many of them were */
+	int stepped; /* at how many the event happened, each in a run of its own */
+	int again;   /* runs that went another way, and were made once more */
 	int sent;    /* runs in which the library's signal came */
 	int inside;  /* ... in the gap between the look and the system call, or on the call */
-	int length;  /* how many instructions the whole call has */
 };
 
-/* Let the event happen at instruction first, first + stride, ... and at each within os_call_while;
- * whatever is wrong ends the process and says so. */
+/* Let the event happen at each stride-th instruction, and at each within os_call_while; whatever is
+ * wrong ends the process and says so. */
 struct step_result step_through(const struct step_target *target, enum step_event event,
-                                enum step_ending ending, int first, int stride);
+                                enum step_ending ending, int stride);
+
+/* Of those that were chosen some are never met: the way there depends on the moment. */
+bool step_met_enough(const struct step_result *r);
 
 /* Count runs at full speed in which the call is cancelled the moment its system call succeeds. */
 void step_race(const struct step_target *target, int count);
+
+/* From any thread. */
+_Noreturn void step_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif
