@@ -111,7 +111,8 @@ int lapse_close(lapse_fd fd);
 
 /* The same, but the system's number is returned instead of closed, with its flags as they came.
  * Bytes that a splice left with the handle are lost, as by closing it, and so are POSIX locks
- * (F_SETLK) if calls on a file had deadlines. */
+ * (F_SETLK) if calls on a file had deadlines: what they used is closed. If that hangs, it is let go as
+ * a close is, after a second at most. */
 int lapse_release(lapse_fd fd);
 
 /* ---- Deadlines ---- */

@@ -1,6 +1,7 @@
 /* The end of a handle: lapse_close and lapse_release. Owns the CLOSED bit. Obeys no deadline and no
  * scope until the handle is gone: half-way there is none. But close(2) of a file may hang, as any call
- * on it: if something was in force that would have ended such a call, it is let go as they are. */
+ * on it: if something was in force that would have ended such a call, it is let go as they are. And
+ * that of a twin, which is the library's own affair, holds up no lapse_release. */
 #include "fd/letgo.h"
 #include "fd/try.h"
 #include "fd/twin.h"
@@ -61,7 +62,7 @@ static int retire(lapse_fd fd, const char *name, struct lp_slot **out, lapse_tim
 /* ---- close(2) as a job ---- */
 
 struct close_job {
-	int sysfd;
+	int sysfd; /* -1: the twin alone */
 	struct lp_twin *twin;
 };
 
@@ -69,7 +70,7 @@ static void run_close(struct lp_job *job)
 {
 	const struct close_job *c = (const struct close_job *)job->args;
 
-	job->result = os_close(c->sysfd);
+	job->result = c->sysfd < 0 ? 0 : os_close(c->sysfd);
 	lp_twin_leave(c->twin);
 }
 
@@ -91,7 +92,8 @@ static int look_closed(void *ctx, lapse_time *earliest)
 /* However little time is left, it gets so much: usually it takes no time at all. */
 static const int64_t least_ns = 20 * LAPSE_MS;
 
-/* One that no thread has begun when time is up is done all the same, later. */
+/* Waits until that instant, at least for a little. One that no thread has begun when time is up is done all
+ * the same, later. */
 static long close_by_thread(struct lp_job *job, struct close_job close, lapse_time until)
 {
 	struct closing closing = {job, until};
@@ -145,16 +147,26 @@ int lapse_close(lapse_fd fd)
 	return (int)lp_ret(r == -EINTR ? -EINPROGRESS : r); /* Linux has freed the number by then */
 }
 
-/* The twin has to go, and with it, as by any close of the same file, its POSIX locks. */
+/* So long at most for a twin. */
+static const int64_t most_ns = LAPSE_S;
+
+/* The twin has to go, and with it, as by any close of the same file, its POSIX locks: before this
+ * returns, so that locks which the caller takes from then on stay. Unless the server does not answer. */
 int lapse_release(lapse_fd fd)
 {
+	struct close_job close = {.sysfd = -1};
 	struct lp_slot *slot;
+	struct lp_job *job;
 	lapse_time until;
 	int r = retire(fd, "release", &slot, &until);
 
 	if (r < 0)
 		return (int)lp_ret(r);
-	lp_twin_leave(lp_twin_take(slot));
+	close.twin = lp_twin_take(slot);
+	if (close.twin != NULL && lp_job_take(&job) == 0)
+		(void)close_by_thread(job, close, lp_time_min(until, os_now() + most_ns));
+	else
+		lp_twin_leave(close.twin);
 	lp_slot_give_back(slot);
 	return r;
 }

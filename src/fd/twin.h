@@ -3,8 +3,9 @@
  *
  * Made at the first need and kept as long as the handle: closing any descriptor of a file takes all
  * POSIX locks from it that the process has there (fcntl F_SETLK), so it is closed after the handle's
- * own, never before. If a job is still in it then, by that job: locks of this kind that were taken
- * meanwhile through other descriptors go with it. Those of lapse_lock and lapse_flock do not. */
+ * own, or as that is given back, never before. If a job is still in it then, by that job: locks of this
+ * kind that were taken meanwhile through other descriptors go with it. Those of lapse_lock and
+ * lapse_flock do not. */
 #ifndef LP_TWIN_H
 #define LP_TWIN_H
 
@@ -17,7 +18,7 @@ int lp_twin_use(struct lp_slot *slot, struct lp_twin **twin);
 int lp_twin_sysfd(const struct lp_twin *twin);
 
 /* From the slot to its closer, who is alone in it and leaves it once the handle's own number is
- * closed. NULL: it has none. */
+ * closed or about to be given back. NULL: it has none. */
 struct lp_twin *lp_twin_take(struct lp_slot *slot);
 
 /* The last one closes it. Nothing for NULL. */

@@ -1,9 +1,10 @@
 /* lapse_close of a file whose server does not answer: within a deadline it returns, and handle and
- * number are gone; without one it is close(2). */
+ * number are gone; without one it is close(2). lapse_release returns in any case. */
 #include "held.h"
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/wait.h>
 
 enum { CLOSE_LEAST_MS = 20 }; /* what it waits at least, even if the deadline has passed */
 
@@ -178,10 +179,83 @@ static void released(void **state)
 	held_stop(&held);
 }
 
+/* Begin to close what the library keeps beside the file for calls that may be let go: after one that was
+ * answered. */
+static void begin_to_release(lapse_time deadline)
+{
+	held_start(&held);
+	held_begin(&held, "direct0", held_operation("pread"));
+	fixture_release(&held.fixture);
+	CHECK(lapse_set_deadline(held.fd, lapse_in(3600 * LAPSE_S)) == 0);
+	held_run(&held);
+	held_was_good(&held);
+	CHECK(lapse_set_deadline(held.fd, deadline) == 0);
+}
+
+/* Nobody has asked for that, so nobody waits for it: in force or not, a deadline or none. */
+static void released_unanswered(void **state)
+{
+	const lapse_time deadlines[] = {0, lapse_in(3600 * LAPSE_S), LAPSE_NEVER};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++) {
+		int sysfd;
+
+		begin_to_release(deadlines[i]);
+		fixture_hold(&held.fixture, FUSE_FLUSH);
+		sysfd = lapse_release(held.fd);
+		held.fd = LAPSE_NOFD;
+		CHECK(sysfd >= 0 && pwrite(sysfd, "x", 1, 0) == 1);
+		fixture_await(&held.fixture, FUSE_FLUSH, 1);
+		CHECK(fixture_held(&held.fixture, FUSE_FLUSH) == 1);
+		held_end(&held);
+		CHECK(close(sysfd) == 0);
+		held_stop(&held);
+	}
+}
+
+static bool other_process_sees_lock(int sysfd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int status;
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0)
+		_exit(fcntl(sysfd, F_GETLK, &lock) != 0 ? 2 : lock.l_type != F_UNLCK);
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) < 2);
+	return WEXITSTATUS(status) == 1;
+}
+
+/* It has closed what drops them before it returns. */
+static void locks_taken_after_release_stay(void **state)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	(void)state;
+	for (int i = 0; i < check_count(100); i++) {
+		int sysfd;
+
+		begin_to_release(LAPSE_NEVER);
+		fixture_delay(&held.fixture, FUSE_FLUSH, i % 4 * LAPSE_MS);
+		CHECK(fcntl(lapse_sysfd(held.fd), F_SETLK, &lock) == 0);
+		sysfd = lapse_release(held.fd);
+		held.fd = LAPSE_NOFD;
+		CHECK(sysfd >= 0 && !other_process_sees_lock(sysfd));
+		CHECK(fcntl(sysfd, F_SETLK, &lock) == 0);
+		held_end(&held);
+		CHECK(check_descriptor_count() == held.descriptors + 1);
+		CHECK(other_process_sees_lock(sysfd));
+		CHECK(close(sysfd) == 0);
+		held_stop(&held);
+	}
+}
+
 static const struct check checks[] = {
 	{TEST(at_the_handles_deadline)}, {TEST(after_the_handles_deadline)},
 	{TEST(at_the_scopes_deadline)},  {TEST(answered)},
 	{TEST(without_a_deadline)},      {TEST(behind_what_was_let_go)},
 	{TEST(numbers_are_free)},        {TEST(released)},
+	{TEST(released_unanswered)},     {TEST(locks_taken_after_release_stay)},
 };
 CHECK_MAIN(checks)
