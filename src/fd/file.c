@@ -180,18 +180,38 @@ int lapse_fstat(lapse_fd fd, struct stat *st)
 	return (int)lp_op_run_pinned(fd, BOTH, "fstat", try_fstat, st);
 }
 
-/* Directly: where a file is read does not depend on what it lies on. */
+/* Directly: where a file is read does not depend on what it lies on. But its end does. */
 struct position {
 	off_t offset;
 	int whence;
 };
 
+/* 0: it has none to speak of, or is no regular file; what its end is, the kernel alone knows. */
+static long size_by_thread(struct lp_op *op, struct lp_side *side)
+{
+	struct lp_file_call call = {.make = make_fstat};
+	long r = lp_file_call(op, side, NULL, &call, NULL);
+
+	return r < 0 || !S_ISREG(call.st.st_mode) ? r : call.st.st_size;
+}
+
 static long try_seek(struct lp_op *op, struct lp_side *side, void *arg)
 {
 	const struct position *a = arg;
+	off_t to = a->offset;
+	int whence = a->whence;
 
-	(void)op;
-	return os_lseek(lp_sysfd(side->slot), a->offset, a->whence);
+	if (whence == SEEK_END && !lp_file_is_direct(op, side)) {
+		long size = size_by_thread(op, side);
+
+		if (size < 0)
+			return size;
+		if (__builtin_add_overflow(size, to, &to))
+			return -EINVAL;
+		if (size > 0)
+			whence = SEEK_SET;
+	}
+	return os_lseek(lp_sysfd(side->slot), to, whence);
 }
 
 off_t lapse_seek(lapse_fd fd, off_t offset, int whence)

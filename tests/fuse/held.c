@@ -99,6 +99,15 @@ static intptr_t run_fstat(struct call *c)
 	return st.st_size == FIXTURE_FILE_SIZE ? 0 : -2;
 }
 
+static intptr_t run_seek(struct call *c)
+{
+	off_t at = lapse_seek(c->fd, -1, SEEK_END);
+
+	if (at == -1)
+		return -1;
+	return at == FIXTURE_FILE_SIZE - 1 ? 0 : -2;
+}
+
 static intptr_t run_ftruncate(struct call *c)
 {
 	return lapse_ftruncate(c->fd, FIXTURE_FILE_SIZE);
@@ -159,6 +168,7 @@ const struct held_operation held_operations[] = {
 	{"fsync", FUSE_FSYNC, false, false, run_fsync},
 	{"fdatasync", FUSE_FSYNC, false, false, run_fdatasync},
 	{"fstat", FUSE_GETATTR, false, false, run_fstat},
+	{"seek", FUSE_GETATTR, false, false, run_seek},
 	{"ftruncate", FUSE_SETATTR, true, false, run_ftruncate},
 	{"fallocate", FUSE_FALLOCATE, true, false, run_fallocate},
 	{"copy_file_range", FUSE_COPY_FILE_RANGE, true, true, run_copy},
