@@ -1,15 +1,19 @@
 /* The interrupting signal in somebody else's process: the application's own handler goes on getting
  * what is its own, and its own system calls see nothing of ours. No child's status is lost.
  *
- * usage: guest [PATTERN]    LAPSE_INTERRUPTS: how many for strays, 10000 unless told otherwise */
+ * usage: guest [PATTERN]    LAPSE_INTERRUPTS: how many for strays, 10000 unless told otherwise; if it is
+ * set, 10000 children, not 500 */
 #include "check.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,6 +130,104 @@ static void which_signal(void)
 	take_signal();
 	need(lapse_use_signal(SIGURG) == -1 && errno == EBUSY, "too late");
 	must_expire();
+}
+
+/* ---- Urgent data, which the signal was made for ---- */
+
+static int bell[2]; /* connected TCP sockets; urgent data to the first rings */
+static sem_t over;
+
+static void make_bell(void)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t size = sizeof to;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	need(bind(listener, (struct sockaddr *)&to, size) == 0 && listen(listener, 1) == 0 &&
+	             getsockname(listener, (struct sockaddr *)&to, &size) == 0,
+	     "a listener");
+	bell[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	need(connect(bell[1], (struct sockaddr *)&to, size) == 0, "connect");
+	bell[0] = accept(listener, NULL, NULL);
+	need(bell[0] >= 0 && fcntl(bell[0], F_SETOWN, getpid()) == 0, "F_SETOWN");
+	need(sem_init(&over, 0, 0) == 0, "a semaphore");
+}
+
+/* One signal after the other has been heard: two that wait would be one. */
+static void ring(void)
+{
+	const struct timespec moment = {0, 10000};
+	int before = atomic_load(&heard);
+	char byte;
+
+	need(send(bell[1], "x", 1, MSG_OOB) == 1, "send");
+	while (atomic_load(&heard) == before)
+		(void)nanosleep(&moment, NULL);
+	need(atomic_load(&heard) == before + 1, "a signal was heard twice");
+	need(recv(bell[0], &byte, 1, MSG_OOB) == 1, "recv");
+}
+
+/* Begins again after a handler with SA_RESTART, as a read does; but in a read ThreadSanitizer would put
+ * the handler off until that has returned. */
+static long await_over(void *unused)
+{
+	(void)unused;
+	return sem_wait(&over);
+}
+
+enum { RINGS = 20 };
+
+/* In a thread that does not get the signal itself: it rings in the middle of the other's call, which
+ * waits on; and then lets that go on. */
+static void *ring_and_post(void *caller)
+{
+	for (int i = 0; i < RINGS; i++) {
+		while (!check_is_asleep(*(int *)caller))
+			;
+		ring();
+	}
+	need(sem_post(&over) == 0, "post");
+	return NULL;
+}
+
+static void ring_in_call(lapse_time deadline)
+{
+	int caller = getpid(); /* the child's first thread */
+	sigset_t set;
+	lapse_scope scope;
+	pthread_t thread;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGURG);
+	need(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0, "a mask");
+	need(pthread_create(&thread, NULL, ring_and_post, &caller) == 0, "a thread");
+	need(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0, "a mask");
+	lapse_scope_enter(&scope, deadline);
+	need(lapse_call(await_over, NULL) == 0, "a call was broken off by another's signal");
+	need(lapse_scope_leave(&scope) == 0, "a scope");
+	need(pthread_join(thread, NULL) == 0, "join");
+}
+
+static void urgent_data(void)
+{
+	const struct sigaction action = {.sa_handler = hear};
+
+	need(sigaction(SIGURG, &action, NULL) == 0, "sigaction");
+	make_bell();
+	ring();
+	take_signal();
+	ring();
+	ring_in_call(lapse_in(3600 * LAPSE_S));
+	ring_in_call(LAPSE_NEVER);
+	must_expire();
+	ring();
+	need(atomic_load(&heard) == 2 * RINGS + 3, "a signal was lost, or one too many heard");
+}
+
+static void urgent_data_is_heard(void **state)
+{
+	(void)state;
+	in_child(urgent_data);
 }
 
 static void applications_handler_goes_on(void **state)
@@ -341,6 +443,7 @@ static void waitpid_options(void **state)
 /* Those in processes of their own first, while this one has no threads. */
 static const struct check checks[] = {
 	{TEST(applications_handler_goes_on)},
+	{TEST(urgent_data_is_heard)},
 	{TEST(signal_is_chosen_once)},
 	{TEST(two_cancel_each_other)},
 	{TEST(nothing_is_left_pending)},
