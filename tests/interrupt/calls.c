@@ -1,459 +1,21 @@
 /* lapse_call of each kind of system call that a signal breaks off: it ends at the deadline, never
- * before, or when it is cancelled; and a deadline that is moved away meanwhile leaves it alone. The
- * rows stand in the order of the table in lapse_call(3). */
-#include "check.h"
+ * before, or when it is cancelled; and a deadline that is moved away meanwhile leaves it alone. What no
+ * signal breaks off goes on. The rows are those of the table in lapse_call(3). */
+#include "call_rows.h"
 
-#include <fcntl.h>
-#include <mqueue.h>
-#include <poll.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/file.h>
-#include <sys/inotify.h>
-#include <sys/msg.h>
-#include <sys/select.h>
-#include <sys/sem.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <termios.h>
-#include <unistd.h>
-
-/* What a row needs; made anew for each test of it. */
-struct things {
-	int file[2];  /* two descriptions of one file; the second is locked */
-	int pipe[2];  /* empty */
-	int full[2];  /* full */
-	int pair[2];  /* empty sockets */
-	int jam[2];   /* full ones */
-	int listener; /* nobody connects */
-	int terminal[2];
-	int event, inotify, epoll;
-	int messages, semaphores; /* System V's */
-	mqd_t mqueue;
-	sem_t sem;
-	char fifo[64];
-	pid_t child;
-	_Atomic int count; /* how often fn was called */
-};
-
-static struct things t;
-static const struct timespec hour = {3600, 0};
-static char room[65536];
-
-static struct timespec in_an_hour(void)
-{
-	struct timespec at;
-
-	(void)clock_gettime(CLOCK_REALTIME, &at);
-	at.tv_sec += 3600;
-	return at;
-}
-
-static long do_flock(void)
-{
-	return flock(t.file[0], LOCK_EX);
-}
-
-static long do_lock(int command)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-	return fcntl(t.file[0], command, &lock);
-}
-
-static long do_ofd_lock(void)
-{
-	return do_lock(F_OFD_SETLKW);
-}
-
-static long do_setlkw(void)
-{
-	return do_lock(F_SETLKW);
-}
-
-static long do_open(void)
-{
-	return open(t.fifo, O_RDONLY | O_CLOEXEC);
-}
-
-static long do_waitpid(void)
-{
-	int status;
-
-	return waitpid(t.child, &status, 0);
-}
-
-static long do_waitid(void)
-{
-	siginfo_t info;
-
-	return waitid(P_PID, (id_t)t.child, &info, WEXITED | WNOWAIT);
-}
-
-static long do_read(void)
-{
-	return read(t.pipe[0], room, 1);
-}
-
-static long do_write(void)
-{
-	return write(t.full[1], room, 1);
-}
-
-static long do_accept(void)
-{
-	return accept4(t.listener, NULL, NULL, SOCK_CLOEXEC);
-}
-
-static long do_recv(void)
-{
-	return recv(t.pair[0], room, 1, 0);
-}
-
-static long do_send(void)
-{
-	return send(t.jam[1], room, sizeof room, MSG_NOSIGNAL);
-}
-
-static long do_sendfile(void)
-{
-	off_t from = 0;
-
-	return sendfile(t.full[1], t.file[0], &from, 1);
-}
-
-static long do_splice(void)
-{
-	return splice(t.pipe[0], NULL, t.pair[1], NULL, 1, 0);
-}
-
-static long do_recvmmsg(void)
-{
-	struct iovec iov = {room, 1};
-	struct mmsghdr msg = {.msg_hdr = {.msg_iov = &iov, .msg_iovlen = 1}};
-
-	return recvmmsg(t.pair[0], &msg, 1, 0, NULL);
-}
-
-static long do_mq_receive(void)
-{
-	return mq_receive(t.mqueue, room, sizeof room, NULL);
-}
-
-static long do_inotify(void)
-{
-	return read(t.inotify, room, sizeof room);
-}
-
-static long do_tty(void)
-{
-	return read(t.terminal[1], room, 1);
-}
-
-static long do_eventfd(void)
-{
-	return read(t.event, room, 8);
-}
-
-static long do_sem_wait(void)
-{
-	return sem_wait(&t.sem);
-}
-
-static long do_poll(void)
-{
-	struct pollfd fd = {.fd = t.pipe[0], .events = POLLIN};
-
-	return poll(&fd, 1, -1);
-}
-
-static long do_select(void)
-{
-	fd_set set;
-
-	FD_ZERO(&set);
-	FD_SET(t.pipe[0], &set);
-	return select(t.pipe[0] + 1, &set, NULL, NULL, NULL);
-}
-
-static long do_epoll_wait(void)
-{
-	struct epoll_event event;
-
-	return epoll_wait(t.epoll, &event, 1, -1);
-}
-
-static long do_nanosleep(void)
-{
-	return nanosleep(&hour, NULL);
-}
-
-static long do_clock_nanosleep(void)
-{
-	int error = clock_nanosleep(CLOCK_MONOTONIC, 0, &hour, NULL);
-
-	errno = error;
-	return error != 0 ? -1 : 0;
-}
-
-static long do_msgrcv(void)
-{
-	struct {
-		long type;
-		char text[8];
-	} message;
-
-	return msgrcv(t.messages, &message, sizeof message.text, 0, 0);
-}
-
-static long do_semop(void)
-{
-	struct sembuf down = {0, -1, 0};
-
-	return semop(t.semaphores, &down, 1);
-}
-
-static long do_sem_timedwait(void)
-{
-	struct timespec at = in_an_hour();
-
-	return sem_timedwait(&t.sem, &at);
-}
-
-static long do_sigtimedwait(void)
-{
-	sigset_t set;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGUSR2);
-	return sigtimedwait(&set, NULL, &hour);
-}
-
-/* ---- What lets them go on ---- */
-
-static void unlock(void)
-{
-	CHECK(flock(t.file[1], LOCK_UN) == 0);
-}
-
-static void unlock_record(void)
-{
-	struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
-
-	CHECK(fcntl(t.file[1], F_OFD_SETLK, &lock) == 0);
-}
-
-static void open_fifo(void)
-{
-	close(t.full[0]); /* not needed here */
-	CHECK((t.full[0] = open(t.fifo, O_WRONLY | O_CLOEXEC)) >= 0);
-}
-
-static void kill_child(void)
-{
-	CHECK(kill(t.child, SIGKILL) == 0);
-}
-
-static void feed_pipe(void)
-{
-	CHECK(write(t.pipe[1], "x", 1) == 1);
-}
-
-static void drain_full(void)
-{
-	CHECK(read(t.full[0], room, sizeof room) > 0);
-}
-
-static void feed_pair(void)
-{
-	CHECK(send(t.pair[1], "x", 1, 0) == 1);
-}
-
-static void feed_mqueue(void)
-{
-	CHECK(mq_send(t.mqueue, "x", 1, 0) == 0);
-}
-
-static void touch(void)
-{
-	CHECK(close(open(t.fifo, O_RDWR | O_CLOEXEC)) == 0);
-}
-
-static void type(void)
-{
-	CHECK(write(t.terminal[0], "x", 1) == 1);
-}
-
-static void feed_event(void)
-{
-	CHECK(eventfd_write(t.event, 1) == 0);
-}
-
-static void post(void)
-{
-	CHECK(sem_post(&t.sem) == 0);
-}
-
-static void feed_messages(void)
-{
-	struct {
-		long type;
-		char text[8];
-	} message = {1, "x"};
-
-	CHECK(msgsnd(t.messages, &message, 1, 0) == 0);
-}
-
-static void up(void)
-{
-	struct sembuf one = {0, 1, 0};
-
-	CHECK(semop(t.semaphores, &one, 1) == 0);
-}
-
-struct row {
-	const char *name;
-	long (*call)(void);
-	void (*go_on)(void); /* NULL: nothing does */
-	bool begins_again;   /* after a signal, by itself */
-};
-
-/* send has sent a part by the time it waits, which is its result. */
-static const struct row rows[] = {
-	{"flock", do_flock, unlock, true},
-	{"F_SETLKW", do_setlkw, unlock_record, true},
-	{"F_OFD_SETLKW", do_ofd_lock, unlock_record, true},
-	{"open of a FIFO", do_open, open_fifo, true},
-	{"waitpid", do_waitpid, kill_child, true},
-	{"waitid", do_waitid, kill_child, true},
-	{"read", do_read, feed_pipe, true},
-	{"write", do_write, drain_full, true},
-	{"accept", do_accept, NULL, true},
-	{"recv", do_recv, feed_pair, true},
-	{"send", do_send, NULL, true},
-	{"sendfile", do_sendfile, drain_full, true},
-	{"splice", do_splice, feed_pipe, true},
-	{"recvmmsg", do_recvmmsg, feed_pair, true},
-	{"mq_receive", do_mq_receive, feed_mqueue, true},
-	{"inotify", do_inotify, touch, true},
-	{"tty", do_tty, type, true},
-	{"eventfd", do_eventfd, feed_event, true},
-	{"sem_wait", do_sem_wait, post, true},
-	{"poll", do_poll, feed_pipe, false},
-	{"select", do_select, feed_pipe, false},
-	{"epoll_wait", do_epoll_wait, feed_pipe, false},
-	{"nanosleep", do_nanosleep, NULL, false},
-	{"clock_nanosleep", do_clock_nanosleep, NULL, false},
-	{"msgrcv", do_msgrcv, feed_messages, false},
-	{"semop", do_semop, up, false},
-	{"sem_timedwait", do_sem_timedwait, post, false},
-	{"sigtimedwait", do_sigtimedwait, NULL, false},
-};
-
-/* ---- The things ---- */
-
-static void make_files(void)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	char path[] = "/tmp/lapse_calls_XXXXXX";
-
-	t.file[0] = mkostemp(path, O_CLOEXEC);
-	t.file[1] = open(path, O_RDWR | O_CLOEXEC);
-	CHECK(t.file[0] >= 0 && t.file[1] >= 0 && unlink(path) == 0);
-	CHECK(write(t.file[0], "x", 1) == 1);
-	CHECK(flock(t.file[1], LOCK_EX) == 0 && fcntl(t.file[1], F_OFD_SETLK, &lock) == 0);
-	(void)snprintf(t.fifo, sizeof t.fifo, "/tmp/lapse_fifo_%d", getpid());
-	CHECK(mkfifo(t.fifo, 0600) == 0);
-	t.inotify = inotify_init1(IN_CLOEXEC);
-	CHECK(inotify_add_watch(t.inotify, t.fifo, IN_OPEN) >= 0);
-}
-
-static void make_streams(void)
-{
-	struct epoll_event event = {.events = EPOLLIN};
-	struct termios raw;
-	char name[64];
-
-	CHECK(pipe2(t.pipe, O_CLOEXEC) == 0 && pipe2(t.full, O_CLOEXEC) == 0);
-	CHECK(fcntl(t.full[1], F_SETPIPE_SZ, 4096) == 4096);
-	CHECK(write(t.full[1], room, 4096) == 4096);
-	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, t.pair) == 0);
-	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, t.jam) == 0);
-	while (send(t.jam[1], room, sizeof room, MSG_DONTWAIT) > 0)
-		;
-	t.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	CHECK(bind(t.listener, &(struct sockaddr){AF_UNIX, ""}, 2) == 0);
-	CHECK(listen(t.listener, 1) == 0);
-	t.terminal[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	CHECK(grantpt(t.terminal[0]) == 0 && unlockpt(t.terminal[0]) == 0);
-	CHECK(ptsname_r(t.terminal[0], name, sizeof name) == 0);
-	t.terminal[1] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	CHECK(tcgetattr(t.terminal[1], &raw) == 0);
-	cfmakeraw(&raw);
-	CHECK(tcsetattr(t.terminal[1], TCSANOW, &raw) == 0);
-	t.event = eventfd(0, EFD_CLOEXEC);
-	t.epoll = epoll_create1(EPOLL_CLOEXEC);
-	CHECK(epoll_ctl(t.epoll, EPOLL_CTL_ADD, t.pipe[0], &event) == 0);
-}
-
-static void make_things(void)
-{
-	char name[64];
-
-	memset(&t, 0, sizeof t);
-	make_files();
-	make_streams();
-	t.messages = msgget(IPC_PRIVATE, 0600);
-	t.semaphores = semget(IPC_PRIVATE, 1, 0600);
-	CHECK(t.messages >= 0 && t.semaphores >= 0 && sem_init(&t.sem, 0, 0) == 0);
-	(void)snprintf(name, sizeof name, "/lapse_calls_%d", getpid());
-	t.mqueue = mq_open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600, NULL);
-	CHECK(t.mqueue >= 0 && mq_unlink(name) == 0);
-	t.child = fork();
-	CHECK(t.child >= 0);
-	if (t.child == 0)
-		for (;;)
-			(void)pause();
-}
-
-static void close_two(const int fds[2])
-{
-	(void)close(fds[0]);
-	(void)close(fds[1]);
-}
-
-static void unmake_things(void)
-{
-	int status;
-
-	(void)kill(t.child, SIGKILL);
-	(void)waitpid(t.child, &status, 0);
-	(void)mq_close(t.mqueue);
-	(void)msgctl(t.messages, IPC_RMID, NULL);
-	(void)semctl(t.semaphores, 0, IPC_RMID);
-	(void)unlink(t.fifo);
-	close_two(t.file);
-	close_two(t.pipe);
-	close_two(t.full);
-	close_two(t.pair);
-	close_two(t.jam);
-	close_two(t.terminal);
-	close_two((int[2]){t.listener, t.event});
-	close_two((int[2]){t.inotify, t.epoll});
-}
 
 /* ---- The tests ---- */
 
+static atomic_int count; /* how often fn was called */
+
 static long call_row(void *row)
 {
-	atomic_fetch_add(&t.count, 1);
-	return ((const struct row *)row)->call();
+	atomic_fetch_add(&count, 1);
+	return ((const struct call_row *)row)->call();
 }
 
 static _Atomic lapse_scope_id scope_id;
@@ -471,17 +33,17 @@ static intptr_t run_row(struct call *c)
 	return r;
 }
 
-static void start_row(struct call *c, const struct row *row, lapse_time deadline)
+static void start_row(struct call *c, const struct call_row *row, lapse_time deadline)
 {
 	*c = (struct call){.buf = (void *)(uintptr_t)row, .deadline = deadline};
 	atomic_store(&scope_id, 0);
-	atomic_store(&t.count, 0);
+	atomic_store(&count, 0);
 	call_start(c, run_row);
 	while (atomic_load(&scope_id) == 0)
 		(void)sched_yield();
 }
 
-static void check_row(struct call *c, const struct row *row, int error)
+static void check_row(struct call *c, const struct call_row *row, int error)
 {
 	call_join(c);
 	if (c->result != -1 || c->error != error)
@@ -489,16 +51,16 @@ static void check_row(struct call *c, const struct row *row, int error)
 		         strerror(error));
 }
 
-static void for_each_row(void (*test)(const struct row *row))
+static void for_each_row(void (*test)(const struct call_row *row))
 {
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		make_things();
-		test(&rows[i]);
-		unmake_things();
+	for (size_t i = 0; i < call_row_count; i++) {
+		call_things_make();
+		test(&call_rows[i]);
+		call_things_unmake();
 	}
 }
 
-static void row_expires(const struct row *row)
+static void row_expires(const struct call_row *row)
 {
 	lapse_time when = lapse_in(5 * LAPSE_MS);
 	struct call c;
@@ -514,7 +76,7 @@ static void expires(void **state)
 	for_each_row(row_expires);
 }
 
-static void row_is_cancelled(const struct row *row)
+static void row_is_cancelled(const struct call_row *row)
 {
 	struct call c;
 
@@ -530,7 +92,7 @@ static void is_cancelled(void **state)
 	for_each_row(row_is_cancelled);
 }
 
-static void row_is_moved_earlier(const struct row *row)
+static void row_is_moved_earlier(const struct call_row *row)
 {
 	struct call c;
 
@@ -550,7 +112,7 @@ static void is_moved_earlier(void **state)
 
 /* Moved away while it is under way, at the moment when it would pass: it has either expired, or goes
  * on, and what begins again by itself was called once. Then what it waits for comes. */
-static void row_is_cleared(const struct row *row)
+static void row_is_cleared(const struct call_row *row)
 {
 	lapse_time when = lapse_in(3 * LAPSE_MS);
 	struct call c;
@@ -560,8 +122,7 @@ static void row_is_cleared(const struct row *row)
 	while (lapse_now() < when - 20 * LAPSE_US)
 		;
 	moved = lapse_scope_move(scope_id, LAPSE_NEVER) == 0;
-	while (moved && !call_is_done(&c) &&
-	       (atomic_load(&t.count) == 0 || !check_is_asleep(c.tid)))
+	while (moved && !call_is_done(&c) && (atomic_load(&count) == 0 || !check_is_asleep(c.tid)))
 		;
 	/* It may be seen asleep on its way out, too. */
 	if (call_is_done(&c) || (row->go_on == NULL && lapse_scope_cancel(scope_id) != 0)) {
@@ -569,8 +130,8 @@ static void row_is_cleared(const struct row *row)
 		CHECK(c.ended >= when);
 		return;
 	}
-	if (row->begins_again && atomic_load(&t.count) != 1)
-		fail_msg("%s: called %d times", row->name, t.count);
+	if (row->begins_again && atomic_load(&count) != 1)
+		fail_msg("%s: called %d times", row->name, count);
 	if (row->go_on == NULL) {
 		check_row(&c, row, ECANCELED);
 		return;
@@ -579,8 +140,7 @@ static void row_is_cleared(const struct row *row)
 	call_join(&c);
 	if (c.result < 0)
 		fail_msg("%s: %s after its deadline was cleared", row->name, strerror(c.error));
-	if (row->call == do_open || row->call == do_accept)
-		CHECK(close((int)c.result) == 0);
+	call_row_dispose(row, c.result);
 }
 
 static void is_cleared(void **state)
@@ -589,10 +149,56 @@ static void is_cleared(void **state)
 	for_each_row(row_is_cleared);
 }
 
+/* How often the thread has gone to sleep. */
+static long sleeps(int tid)
+{
+	static const char key[] = "\nvoluntary_ctxt_switches:";
+	char path[64], text[4096];
+	const char *found;
+	FILE *file;
+	size_t n;
+
+	(void)snprintf(path, sizeof path, "/proc/self/task/%d/status", tid);
+	file = fopen(path, "re");
+	CHECK(file != NULL);
+	n = fread(text, 1, sizeof text - 1, file);
+	(void)fclose(file);
+	text[n] = '\0';
+	found = strstr(text, key);
+	CHECK(found != NULL);
+	return strtol(found + sizeof key - 1, NULL, 10);
+}
+
+/* The signal comes, and again, and each time it goes back to sleep. When it ends by itself its result
+ * is the call's. */
+static void what_lasts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < lasting_row_count; i++) {
+		const struct call_row *row = &lasting_rows[i];
+		struct call c;
+		long before;
+
+		call_things_make();
+		row->prepare();
+		start_row(&c, row, LAPSE_NEVER);
+		call_await_sleep(&c);
+		before = sleeps(c.tid);
+		CHECK(lapse_scope_cancel(scope_id) == 0);
+		while (sleeps(c.tid) < before + 3 || !check_is_asleep(c.tid))
+			if (call_is_done(&c))
+				fail_msg("%s: ended by a signal", row->name);
+		CHECK(atomic_load(&count) == 1);
+		row->go_on();
+		call_join(&c);
+		if (c.result != 0)
+			fail_msg("%s: %ld (%s)", row->name, (long)c.result, strerror(c.error));
+		call_things_unmake();
+	}
+}
+
 static const struct check checks[] = {
-	{TEST(expires)},
-	{TEST(is_cancelled)},
-	{TEST(is_moved_earlier)},
-	{TEST(is_cleared)},
+	{TEST(expires)},    {TEST(is_cancelled)}, {TEST(is_moved_earlier)},
+	{TEST(is_cleared)}, {TEST(what_lasts)},
 };
 CHECK_MAIN(checks)
