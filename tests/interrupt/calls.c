@@ -160,7 +160,8 @@ static long sleeps(int tid)
 
 	(void)snprintf(path, sizeof path, "/proc/self/task/%d/status", tid);
 	file = fopen(path, "re");
-	CHECK(file != NULL);
+	if (file == NULL)
+		check_die("%s: %s", path, strerror(errno));
 	n = fread(text, 1, sizeof text - 1, file);
 	(void)fclose(file);
 	text[n] = '\0';
