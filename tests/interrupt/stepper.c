@@ -75,6 +75,17 @@ static bool ends_it(enum step_event event)
 	return event != STEP_UNPARK && event != STEP_FOREIGN;
 }
 
+/* The handler takes long while all of it is stepped: the watcher would send again, and the call go
+ * another way than at full speed. While it sleeps, and knows of no signal, this word is nobody's. */
+static void put_off_watcher(void)
+{
+	const struct lp_parker *watcher = os_load_ptr(&lp_watcher, OS_SEQ_CST);
+
+	while (os_load_u32(&watcher->state, OS_SEQ_CST) != LP_ASLEEP_FUTEX)
+		(void)os_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	*(volatile int64_t *)&parker->again = LAPSE_NEVER;
+}
+
 static void end_if_asleep(void)
 {
 	uint32_t seen = 0;
@@ -88,8 +99,11 @@ static void end_if_asleep(void)
 		return;
 	if (run.ending != STEP_END_CANCEL && run.target->grant != NULL)
 		run.target->grant();
-	if (run.ending != STEP_GRANT || run.target->grant == NULL)
-		make_happen(STEP_CANCEL);
+	if (run.ending == STEP_GRANT && run.target->grant != NULL)
+		return;
+	if (run.learns)
+		put_off_watcher();
+	make_happen(STEP_CANCEL);
 }
 
 static void *others(void *unused)
@@ -152,17 +166,6 @@ static void on_foreign(int signo, siginfo_t *info, void *context)
 		have_happen();
 }
 
-/* The handler takes long while all of it is stepped: the watcher would send again, and the call go
- * another way than at full speed. It looks once the signal has been sent, and writes this word alone. */
-static void put_off_watcher(void)
-{
-	volatile int64_t *again = &parker->again;
-
-	while (*again == 0)
-		(void)os_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
-	*again = LAPSE_NEVER;
-}
-
 /* In place of the library's: counts, and passes on. */
 static void on_library(int signo, siginfo_t *info, void *context)
 {
@@ -171,8 +174,6 @@ static void on_library(int signo, siginfo_t *info, void *context)
 		os_store_u32(&run.inside, 1, OS_RELAXED);
 	if (os_load_u32(&run.in_call, OS_RELAXED) == 0)
 		run.too_late++;
-	if (run.learns)
-		put_off_watcher();
 	stepping_enter_handler(context);
 	library_handler(signo, info, context);
 	stepping_leave_handler(context);
@@ -370,9 +371,9 @@ void step_race(const struct step_target *target, int count)
 		run_once(STEPPING_OFF, -1);
 }
 
-/* The first run of all binds symbols and fills caches; now and then one is held up, too. Two that went
- * the same way show it to be the usual one; if there are none, the last has to do, and it is counted
- * how many of its instructions the others pass. */
+/* The first run of all binds symbols and fills caches; now and then one is held up, too, so that a
+ * second signal comes. Two that went the same way show it to be the usual one; if there are none, the
+ * last has to do, and it is counted how many of its instructions the others pass. */
 static void learn(void)
 {
 	static const struct step_target *target;
@@ -385,7 +386,7 @@ static void learn(void)
 	stepping_forget();
 	for (int i = 0; i < LEARN_MAX; i++) {
 		run_once(STEPPING_LEARN, -1);
-		if (stepping_is_learnt())
+		if (stepping_is_learnt() && os_load_u32(&run.sent, OS_RELAXED) < 2)
 			return;
 	}
 }
