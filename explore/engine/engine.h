@@ -151,6 +151,7 @@ struct x_scenario {
 	void (*finish)(void); /* after each run that came to its end; NULL: nothing to add */
 	int64_t instants[6];  /* the times that the clock moves to, rising; 0 ends them */
 	int at_rest;          /* the last so many of them come only when nobody else can go on */
+	bool first_at_rest;   /* so does the first: what comes before it is over by then */
 	int faults;           /* that each thread may meet in a run */
 	int spare;            /* threads that may be started in a run */
 	unsigned visited;     /* threads that visits may come upon: a bit each */

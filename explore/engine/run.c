@@ -174,6 +174,8 @@ static bool clock_waits(void)
 {
 	int count = 0;
 
+	if (x_run.ticks == 0 && x_run.scenario->first_at_rest)
+		return true;
 	while (count < 6 && x_run.scenario->instants[count] != 0)
 		count++;
 	return x_run.ticks >= count - x_run.scenario->at_rest;
@@ -196,7 +198,7 @@ x_mask x_run_enabled(void)
 		if (t->life == X_STARTED && (t->op->enabled == NULL || t->op->enabled(t->op)))
 			mask |= x_bit(i);
 	}
-	if (clock_goes_on() && (mask == 0 || x_run.scenario->at_rest == 0 || !clock_waits()))
+	if (clock_goes_on() && (mask == 0 || !clock_waits()))
 		mask |= x_bit(x_run.count);
 	return mask;
 }
@@ -247,7 +249,7 @@ void x_run_take(int thread, struct x_op *op)
 static void take_tick(void)
 {
 	tick.writes = x_only(tick.object);
-	x_run.rest_tick = x_run.scenario->at_rest != 0 && clock_waits();
+	x_run.rest_tick = clock_waits();
 	if (x_run.rest_tick)
 		tick.writes |= x_shared;
 	tick.values[0] = (uint64_t)instant(x_run.ticks + 1);

@@ -201,6 +201,7 @@ struct k_all {
 	void *wiped[K_WIPED];
 	uint64_t randoms;
 	int (*look)(void); /* in a signal's handler */
+	void (*missed)(void);
 	void (*other)(void);
 	int process;
 	bool is_old; /* a kernel without RWF_NOSIGNAL */

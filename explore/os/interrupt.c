@@ -69,9 +69,13 @@ static void handle(struct k_thread *me, enum k_standing standing)
 	if (on_interrupt != NULL)
 		on_interrupt(x_self());
 	what = (enum os_break)k_state.look();
-	if ((what != OS_GO_ON && (standing == K_GAP || standing == K_OURS)) ||
+	if (what == OS_GO_ON)
+		return;
+	if (standing == K_GAP || standing == K_OURS ||
 	    (what == OS_BREAK_WHOLE && standing == K_WAITS))
 		me->broken = true;
+	else
+		k_state.missed();
 }
 
 static void visit(void)
@@ -160,9 +164,10 @@ int k_wait(struct x_op *op, void (*leave)(void *arg), void *arg)
 
 /* ---- The doors ---- */
 
-int os_interrupt_start(enum os_break (*look)(void))
+int os_interrupt_start(enum os_break (*look)(void), void (*missed)(void))
 {
 	k_state.look = (int (*)(void))look;
+	k_state.missed = missed;
 	return 0;
 }
 

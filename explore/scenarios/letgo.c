@@ -103,6 +103,7 @@ static os_u32 ran[2], came_late[2];
 static void setup_two(void)
 {
 	(void)lapse_use_threads(1);
+	(void)k_pipe2(pipe_ends, 0);
 	for (int i = 0; i < 3; i++)
 		o_warm(i);
 	x_be(1);
@@ -114,6 +115,12 @@ static long ends_at_once(void *arg)
 	int i = *(const int *)arg;
 
 	(void)os_add_u32(&ran[i], 1);
+	return 7;
+}
+
+static long ends_unseen(void *unused)
+{
+	(void)unused;
 	return 7;
 }
 
@@ -130,14 +137,40 @@ static void call_one(int i)
 	results[i] = o_call_detached(ends_at_once, &i, sizeof i, two_late);
 }
 
+/* By the first instant, which comes at rest, the pool's thread is there and idle. */
+static void pooled(void)
+{
+	if (lapse_call_detached(ends_unseen, NULL, 0, NULL) != 7)
+		x_unfit("no thread");
+	o_until(2);
+}
+
+static long ends_when_fed(void *arg)
+{
+	char byte;
+
+	(void)k_read(pipe_ends[0], &byte, 1);
+	return ends_at_once(arg);
+}
+
+/* By the first instant, which comes at rest, the pool's thread is busy with this. */
 static void first_caller(void)
 {
-	call_one(0);
+	int i = 0;
+
+	results[0] = o_call_detached(ends_when_fed, &i, sizeof i, two_late);
 }
 
 static void second_caller(void)
 {
+	o_until(2);
 	call_one(1);
+}
+
+static void early_feeder(void)
+{
+	o_until(2);
+	(void)k_write(pipe_ends[1], "", 1);
 }
 
 static void two_came_once(void)
@@ -164,12 +197,12 @@ static uint64_t two_outcome(void)
 
 const struct x_scenario letgo_queued = {
 	.name = "letgo_queued",
-	.large = true,
 	.about = "two detached calls and one thread; the deadline of one passes",
 	.setup = setup_two,
-	.threads = {first_caller, second_caller},
+	.threads = {first_caller, second_caller, early_feeder},
 	.finish = two_came_once,
-	.instants = {100},
+	.instants = {2, 100},
+	.first_at_rest = true,
 	.spare = 1,
 	.outcome = two_outcome,
 };
@@ -266,9 +299,20 @@ static void setup_file(void)
 	(void)o_set_deadline(file, 100);
 }
 
+/* Closed at once: nothing ends it. */
 static void syncs_and_closes(void)
 {
+	pooled();
 	(void)o_fsync(file);
+	(void)o_set_deadline(file, LAPSE_NEVER);
+	(void)o_close(file);
+	(void)o_raw_open();
+}
+
+/* Closed by the pool. */
+static void closes(void)
+{
+	pooled();
 	(void)o_close(file);
 	(void)o_raw_open();
 }
@@ -290,12 +334,24 @@ static void met_its_file(void)
 
 const struct x_scenario letgo_close = {
 	.name = "letgo_close",
-	.large = true,
 	.about = "fsync that is let go; close, and the number is used again",
 	.setup = setup_file,
 	.threads = {syncs_and_closes},
 	.finish = met_its_file,
-	.instants = {100, 21 * LAPSE_MS},
+	.instants = {2, 100},
+	.first_at_rest = true,
+	.spare = 1,
+	.outcome = o_outcome,
+};
+
+const struct x_scenario letgo_closing = {
+	.name = "letgo_closing",
+	.about = "close that is let go, and the number is used again",
+	.setup = setup_file,
+	.threads = {closes},
+	.finish = met_its_file,
+	.instants = {2, 21 * LAPSE_MS},
+	.first_at_rest = true,
 	.spare = 1,
 	.outcome = o_outcome,
 };

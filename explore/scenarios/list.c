@@ -8,8 +8,9 @@ extern const struct x_scenario sleep_move, sleep_cancel, sleep_lift, s1, s2, s2_
 	leave_move, leave_cancel, fork_close, fork_works, wait_close, wait_set, wait_cancel,
 	dup_close, queue_turns, queue_quit, queue_set, queue_expiry, closers, closers_two,
 	faults_set, faults_data, lock_two, lock_three, letgo, letgo_queued, letgo_ends, letgo_idle,
-	letgo_close, thread_end, deadline_asked, s11_deadline, s11_set, s11_cancel, s11_close,
-	s11_call, s11_call_cancel, s11_call_later, s11_call_moved, s11_other, s11_ends, speed;
+	letgo_close, letgo_closing, thread_end, deadline_asked, s11_deadline, s11_second, s11_set,
+	s11_cancel, s11_close, s11_call, s11_call_cancel, s11_call_later, s11_call_moved, s11_other,
+	s11_ends, speed;
 extern const struct x_scenario *const x_scenarios[];
 
 const struct x_scenario *const x_scenarios[] = {
@@ -72,9 +73,11 @@ const struct x_scenario *const x_scenarios[] = {
 	&letgo_ends,
 	&letgo_idle,
 	&letgo_close,
+	&letgo_closing,
 	&thread_end,
 	&deadline_asked,
 	&s11_deadline,
+	&s11_second,
 	&s11_set,
 	&s11_cancel,
 	&s11_call,

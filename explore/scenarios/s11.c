@@ -9,6 +9,7 @@
 #include "kernel/kernel.h"
 #include "oracle/oracle.h"
 #include "os/os.h"
+#include "wait/interrupt.h"
 
 #include <sys/file.h>
 
@@ -45,10 +46,24 @@ static void locker(void)
 	(void)o_flock(file, LOCK_EX);
 }
 
+/* Where the watcher is there already, and asleep: by the first instant, which comes at rest. */
+static void watched(void)
+{
+	if (lp_interrupt_start() < 0)
+		x_unfit("no watcher");
+	o_until(2);
+}
+
+static void watched_locker(void)
+{
+	watched();
+	locker();
+}
+
 static void setter(void)
 {
-	o_until_watched(2);
-	(void)o_set_deadline(file, 100);
+	o_until(2);
+	(void)o_set_read_deadline(file, 100);
 }
 
 static void canceler(void)
@@ -59,7 +74,7 @@ static void canceler(void)
 
 static void closer(void)
 {
-	o_until_watched(2);
+	o_until(2);
 	(void)o_close(file);
 }
 
@@ -79,11 +94,30 @@ const struct x_scenario s11_set = {
 	.large = true,
 	.about = "lock that is never free; a deadline is set under it",
 	.setup = setup,
-	.threads = {locker, setter},
-	.instants = {100},
+	.threads = {watched_locker, setter},
+	.instants = {2, 100},
+	.first_at_rest = true,
 	.at_rest = 1,
 	.spare = 1,
 	.visited = 1,
+	.outcome = o_outcome,
+};
+
+static void second_locker(void)
+{
+	o_until(2);
+	locker();
+}
+
+const struct x_scenario s11_second = {
+	.name = "s11_second",
+	.about = "lock that is never free, and the watcher is another's; a deadline passes",
+	.setup = setup_deadline,
+	.threads = {watched, second_locker},
+	.instants = {2, 100},
+	.first_at_rest = true,
+	.spare = 1,
+	.visited = 2,
 	.outcome = o_outcome,
 };
 
@@ -99,10 +133,11 @@ const struct x_scenario s11_cancel = {
 
 const struct x_scenario s11_close = {
 	.name = "s11_close",
-	.large = true,
 	.about = "lock that is never free; close",
 	.setup = setup,
-	.threads = {locker, closer},
+	.threads = {watched_locker, closer},
+	.instants = {2},
+	.first_at_rest = true,
 	.spare = 1,
 	.visited = 1,
 	.outcome = o_outcome,
@@ -162,9 +197,15 @@ static void scope_canceler(void)
 	(void)o_scope_cancel(shared);
 }
 
+static void watched_caller(void)
+{
+	watched();
+	caller();
+}
+
 static void scope_extender(void)
 {
-	o_until_watched(2);
+	o_until(2);
 	(void)o_scope_move(shared, 200);
 }
 
@@ -197,30 +238,32 @@ const struct x_scenario s11_call_later = {
 	.large = true,
 	.about = "read in lapse_call; the deadline of its scope is moved later as it passes",
 	.setup = enter_until_100,
-	.threads = {caller, scope_extender},
-	.instants = {100, 200, 200 + LAPSE_MS},
+	.threads = {watched_caller, scope_extender},
+	.instants = {2, 100, 200, 200 + LAPSE_MS},
+	.first_at_rest = true,
 	.at_rest = 2,
 	.spare = 1,
 	.visited = 1,
 	.outcome = o_outcome,
 };
 
+/* Later while the call sleeps, which is told at the old deadline; earlier as it arms anew. */
 static void scope_mover(void)
 {
-	o_until_watched(2);
-	o_until(100);
+	o_until(3);
 	(void)o_scope_move(shared, 300 + LAPSE_MS);
+	o_until(100);
 	(void)o_scope_move(shared, 200);
 }
 
 const struct x_scenario s11_call_moved = {
 	.name = "s11_call_moved",
 	.large = true,
-	.about = "read in lapse_call; its deadline is moved later as it passes, then earlier",
+	.about = "read in lapse_call; its deadline is moved later, and earlier as it arms anew",
 	.setup = enter_until_100,
-	.threads = {caller, scope_mover},
-	.instants = {100, 200, 200 + LAPSE_MS},
-	.at_rest = 2,
+	.threads = {watched_caller, scope_mover},
+	.instants = {2, 3, 100, 200, 200 + LAPSE_MS},
+	.at_rest = 5,
 	.spare = 1,
 	.visited = 1,
 	.outcome = o_outcome,
@@ -228,11 +271,8 @@ const struct x_scenario s11_call_moved = {
 
 /* ---- Somebody else's signal, whose handler stands on the gap as ours comes ---- */
 
-static os_u32 handled;
-
 static void other_handler(void)
 {
-	(void)os_add_u32(&handled, 1);
 }
 
 static void setup_other(void)
@@ -245,9 +285,8 @@ static void setup_other(void)
 
 static void signaler(void)
 {
-	o_until_watched(2);
+	o_until(2);
 	k_other_signal(0, other_handler);
-	(void)os_load_u32(&handled, OS_RELAXED);
 }
 
 const struct x_scenario s11_other = {
@@ -255,8 +294,9 @@ const struct x_scenario s11_other = {
 	.large = true,
 	.about = "lock that is never free; its deadline passes while another's handler runs",
 	.setup = setup_other,
-	.threads = {locker, signaler},
-	.instants = {100, 100 + LAPSE_MS},
+	.threads = {watched_locker, signaler},
+	.instants = {2, 100, 100 + LAPSE_MS},
+	.first_at_rest = true,
 	.at_rest = 1,
 	.spare = 1,
 	.visited = 1,

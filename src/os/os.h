@@ -153,8 +153,9 @@ enum os_break {
 	OS_BREAK_WHOLE, /* the same, and any system call that waits and allows it */
 };
 
-/* Before the first of the others; only the first time counts. 0 or -errno. */
-int os_interrupt_start(enum os_break (*look)(void));
+/* Before the first of the others; only the first time counts. missed is called there after look, if
+ * that wanted to break something off and there was nothing. 0 or -errno. */
+int os_interrupt_start(enum os_break (*look)(void), void (*missed)(void));
 
 /* Which signal, before it has been started. 0, -EBUSY, -EINVAL. */
 int os_interrupt_signal(int signo);

@@ -39,6 +39,7 @@ static void forget_parents(void)
 	os_store_ptr(&lp_watcher, NULL, OS_RELAXED);
 	for (struct lp_parker *p = lp_parker_each(NULL); p != NULL; p = lp_parker_each(p)) {
 		p->event = -1;
+		p->is_caller = false;
 		os_store_i64(&p->armed, LP_NOBODY, OS_RELAXED);
 		os_store_u32(&p->state, LP_AWAKE, OS_RELAXED);
 		if (before != 0 && os_load_u32(&p->thread, OS_RELAXED) == before) {
@@ -179,18 +180,21 @@ void lp_parker_note(struct lp_parker *p, const char *what, uint64_t on)
 	os_store_i64(&p->since, os_now_coarse(), OS_RELAXED);
 }
 
-/* The watcher sends again if that did not do. Nothing of the parker is looked at after SENT. */
+/* After SENT the parker may be in its next call: what is read of it then costs a look too many. */
 static void interrupt(struct lp_parker *p)
 {
 	struct lp_parker *watcher;
 	uint32_t seen = LP_NOTIFIED;
 	bool done;
 
-	(void)os_interrupt((int)os_load_u32(&p->thread, OS_RELAXED));
+	if (os_interrupt((int)os_load_u32(&p->thread, OS_RELAXED)) < 0)
+		os_store_u32(&p->insist, 1, OS_SEQ_CST);
 	done = os_cas_u32(&p->state, &seen, LP_SENT); /* C1 */
 	lp_assert(done);
 	(void)done;
 	os_futex_wake(&p->state);
+	if (os_load_u32(&p->insist, OS_SEQ_CST) == 0)
+		return;
 	watcher = os_load_ptr(&lp_watcher, OS_SEQ_CST); /* C2 */
 	if (watcher != NULL && watcher != os_self()->parker)
 		lp_nudge(watcher, LP_NOBODY); /* C3 */

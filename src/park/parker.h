@@ -67,9 +67,17 @@ struct lp_parker {
 	os_i64 since;
 	os_u32 thread; /* 0: free */
 
-	/* When the watcher of calls (wait/interrupt.c) sends again, and the pause after that; its own. */
+	/* One signal may not do for this call: it is sent again and again. Set by the owner before a call
+	 * of which that is so, and in its signal handler if that met nothing; by the sender, if the
+	 * kernel refused; cleared by the owner after the call. Read by the sender after SENT and by the
+	 * watcher, to whom it is a cause: seq_cst but for the clearing. */
+	os_u32 insist;
+	/* When the watcher of calls (wait/watcher.c) sends again, and the pause after that; its own. */
 	int64_t again;
 	int64_t again_pause;
+	/* In the watcher's list, for good, and who follows there. Written by the owner as it enters. */
+	struct lp_parker *next_caller;
+	bool is_caller;
 
 	struct lp_parker *next_free; /* under the free list's lock */
 };

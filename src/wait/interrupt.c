@@ -34,7 +34,8 @@ static int sleep_on(struct lp_open_call *call, lapse_time earliest)
  * entering, does not.
  * The sender may not have come to LP_SENT yet. It is not waited for: it may be this very thread, whose
  * fn cancels its own scope, or one that waits in its handler for us. If no cause holds then, the state
- * stays, and the watcher, who finds LP_SENT, sends again. */
+ * stays, and the watcher, who finds LP_SENT, sends again. So it does if one holds: fn may be between
+ * two system calls, or go on to another. */
 static enum os_break look_foreign(struct lp_open_call *call)
 {
 	struct os_self *self = os_self();
@@ -79,6 +80,17 @@ static enum os_break look(void)
 	return what;
 }
 
+/* Nothing was broken off. If it is for a call of our own another's handler stands on that, or it is at
+ * the door. */
+static void missed(void)
+{
+	for (struct lp_open_call *call = os_self()->call; call != NULL; call = call->outer)
+		if (call->look == NULL && call->in_gap) {
+			os_store_u32(&call->parker->insist, 1, OS_SEQ_CST); /* C1 */
+			lp_watch(LP_NOBODY);
+		}
+}
+
 /* ---- Beginning and ending ---- */
 
 /* Was there a signal that may have met nothing of ours? Afterwards there is none. */
@@ -88,6 +100,8 @@ static bool end(struct lp_open_call *call)
 	bool met_nothing = sent && os_interrupt_drain();
 
 	os_self()->call = call->outer;
+	if (os_load_u32(&call->parker->insist, OS_RELAXED) != 0)
+		os_store_u32(&call->parker->insist, 0, OS_RELAXED);
 	return met_nothing;
 }
 
@@ -95,7 +109,7 @@ static bool end(struct lp_open_call *call)
 static int begin(struct lp_open_call *call, struct lp_parker *p, lapse_time until)
 {
 	struct os_self *self = os_self();
-	int r = lp_watch_start(look);
+	int r = lp_watch_start(p, look, missed);
 
 	if (r < 0)
 		return r;
@@ -105,7 +119,10 @@ static int begin(struct lp_open_call *call, struct lp_parker *p, lapse_time unti
 	call->verdict = 0;
 	call->in_vain = false;
 	self->call = call; /* before the state: who is signalled by then finds it */
+	if (call->look != NULL)
+		os_store_u32(&p->insist, 1, OS_RELAXED); /* the state publishes it */
 	if (!lp_park_begin(p, LP_ASLEEP_CALL)) {
+		os_store_u32(&p->insist, 0, OS_RELAXED);
 		self->call = call->outer;
 		return 1;
 	}
@@ -117,7 +134,10 @@ static int begin(struct lp_open_call *call, struct lp_parker *p, lapse_time unti
 
 int lp_interrupt_start(void)
 {
-	return lp_watch_start(look);
+	struct lp_parker *p;
+	int r = lp_parker_mine(&p);
+
+	return r < 0 ? r : lp_watch_start(p, look, missed);
 }
 
 bool lp_interrupt_holds(const void *on, int dirs)
@@ -141,7 +161,9 @@ int lp_interrupt_park(struct lp_parker *p, lapse_time until, void *way)
 		return r < 0 ? r : 0;
 	w->begun = true;
 	blocked = os_interrupt_admit();
+	call.in_gap = true;
 	w->result = os_call_while(&p->state, LP_ASLEEP_CALL, &w->call);
+	call.in_gap = false;
 	(void)end(&call);
 	if (blocked)
 		os_interrupt_block();

@@ -10,8 +10,8 @@
  *
  * What a signal meets. In os_call_while's gap, or in the system call: it is broken off. Elsewhere,
  * such as under another handler that stands on the gap, or between two system calls of a foreign
- * function: nothing comes of it, the parker stays LP_SENT, and the watcher sends again, after 1 ms and
- * then longer pauses, until the call has ended. */
+ * function: nothing comes of it. So the handler itself tells the watcher, who sends again, after 1 ms
+ * and then longer pauses, until the call has ended. */
 #ifndef LP_INTERRUPT_H
 #define LP_INTERRUPT_H
 
@@ -29,6 +29,7 @@ struct lp_open_call {
 	const void *on;   /* the slot whose turn or pin it holds, or NULL */
 	int dirs;         /* and the turn */
 	lp_look_fn *look; /* NULL: a system call of our own, which is broken off for any reason */
+	bool in_gap;      /* of our own: in os_call_while, or at its door */
 	void *look_ctx;
 	struct lapse_scope *scope;  /* the innermost as it began */
 	int verdict;                /* -errno of the cause that held, in the handler */

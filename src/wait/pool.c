@@ -38,9 +38,11 @@ struct worker {
 	uint32_t forks;
 };
 
-static struct os_lock lock; /* guards all that follows */
+static struct os_lock memory; /* guards the jobs that nobody has */
 static struct chunk *chunks;
 static struct lp_job *free_jobs;
+
+static struct os_lock lock; /* guards all that follows */
 static struct lp_job *queue_first, *queue_last;
 static size_t queued;
 static struct worker *idle;              /* last in, first out: those that are not needed end */
@@ -53,6 +55,7 @@ static size_t most = MOST;
  * All others are nobody's. */
 static void forget_parents(void)
 {
+	os_store_u32(&memory.word, 0, OS_RELAXED);
 	os_store_u32(&lock.word, 0, OS_RELAXED);
 	queue_first = queue_last = NULL;
 	idle = NULL;
@@ -70,7 +73,7 @@ static void forget_parents(void)
 		}
 }
 
-/* Under the lock. */
+/* Under the memory's lock. */
 static bool make_jobs(void)
 {
 	struct chunk *c = os_map(sizeof *c);
@@ -93,12 +96,12 @@ int lp_job_take(struct lp_job **out)
 
 	if (r < 0)
 		return r;
-	os_lock(&lock);
+	os_lock(&memory);
 	if (free_jobs != NULL || make_jobs()) {
 		job = free_jobs;
 		free_jobs = job->next;
 	}
-	os_unlock(&lock);
+	os_unlock(&memory);
 	if (job == NULL)
 		return -ENOMEM;
 	os_store_u32(&job->state, LP_JOB_OURS, OS_RELAXED);
@@ -118,10 +121,10 @@ void lp_job_put(struct lp_job *job)
 	if (job->more != NULL)
 		os_unmap(job->more, job->more_size);
 	job->more = NULL;
-	os_lock(&lock);
+	os_lock(&memory);
 	job->next = free_jobs;
 	free_jobs = job;
-	os_unlock(&lock);
+	os_unlock(&memory);
 }
 
 void *lp_job_room(struct lp_job *job, size_t n)

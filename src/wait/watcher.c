@@ -1,11 +1,11 @@
-/* The thread that alarms calls: a sleeper whose causes are the other parkers' state and `armed`. Owns
- * the thread, which ends after some idle time, so that a process whose other threads have all ended
- * ends too.
+/* The thread that alarms calls: a sleeper whose causes are the callers' state and `armed`. Owns the
+ * thread, which ends after some idle time, so that a process whose other threads have all ended ends
+ * too; and the list of callers.
  *
- * No call goes unseen. Who begins one stores `armed` and state LP_ASLEEP_CALL (C1), then looks for
- * the watcher (C2) and at its own armed (C3); the watcher stores its armed (S2) and then looks at
- * all parkers (S3). As it ends it takes `alive` back and looks once more; who begins looks at
- * `alive` after C1. All seq_cst: one of the two sees the other. */
+ * No call goes unseen. Who begins one is in the list, stores `armed` and state LP_ASLEEP_CALL (C1),
+ * then looks for the watcher (C2) and at its own armed (C3); the watcher stores its armed (S2) and
+ * then looks at all in the list (S3). As it ends it takes `alive` back and looks once more; who
+ * begins looks at `alive` after C1. All seq_cst: one of the two sees the other. */
 #include "wait/watcher.h"
 #include "park/fork.h"
 #include "time/time.h"
@@ -17,15 +17,23 @@ enum { NONE, STARTING, ALIVE, FAILED };
  * FAILED, and from ALIVE to NONE and back. A futex for those who wait for the start. */
 static os_u32 alive;
 
+/* struct lp_parker *: all that were ever in a call, the newest first. None is taken out: parkers are
+ * for ever. Stored by who enters it, under the lock, and read by the watcher, both seq_cst: a part of
+ * S3. */
+static os_ptr callers;
+static struct os_lock entering;
+
 enum { IDLE_S = 5 };
 
 struct watch {
 	lapse_time idle_since; /* LAPSE_NEVER: not idle */
 };
 
-/* Send again after a while if the first signal met nothing; p->again is 0 while none has been sent. */
+/* Sent: if one signal may not do send again after a while. p->again is 0 while none has been sent. */
 static void look_at_sent(struct lp_parker *p, lapse_time now, lapse_time *earliest)
 {
+	if (os_load_u32(&p->insist, OS_SEQ_CST) == 0)
+		return;
 	if (p->again == 0) {
 		p->again_pause = LAPSE_MS;
 		p->again = now + p->again_pause;
@@ -38,35 +46,45 @@ static void look_at_sent(struct lp_parker *p, lapse_time now, lapse_time *earlie
 	*earliest = lp_time_min(*earliest, p->again);
 }
 
-/* Is anybody in a call? One whose signal is about to be sent is, or was a moment ago. */
+static void look_at_call(struct lp_parker *p, lapse_time now, lapse_time *earliest)
+{
+	lapse_time armed = os_load_i64(&p->armed, OS_SEQ_CST);
+
+	p->again = 0;
+	if (armed <= now) {
+		lp_unpark(p);
+		look_at_sent(p, now, earliest);
+	} else {
+		*earliest = lp_time_min(*earliest, armed);
+	}
+}
+
+/* Is it in a call? One whose signal is about to be sent is, or was a moment ago. */
+static bool look_at_caller(struct lp_parker *p, lapse_time now, lapse_time *earliest)
+{
+	uint32_t state = os_load_u32(&p->state, OS_SEQ_CST);
+
+	if (state == LP_ASLEEP_CALL) {
+		look_at_call(p, now, earliest);
+		return true;
+	}
+	if (state == LP_SENT) {
+		look_at_sent(p, now, earliest);
+		return true;
+	}
+	p->again = 0;
+	return state == LP_NOTIFIED && os_load_i64(&p->armed, OS_SEQ_CST) != LP_NOBODY;
+}
+
+/* Is anybody? */
 static bool look_at_all(lapse_time now, lapse_time *earliest)
 {
+	struct lp_parker *p = os_load_ptr(&callers, OS_SEQ_CST);
 	bool any = false;
 
-	for (struct lp_parker *p = lp_parker_each(NULL); p != NULL; p = lp_parker_each(p)) {
-		uint32_t state = os_load_u32(&p->state, OS_SEQ_CST);
-		lapse_time armed;
-
-		if (state != LP_ASLEEP_CALL && state != LP_SENT) {
-			p->again = 0;
-			any = any || (state == LP_NOTIFIED &&
-			              os_load_i64(&p->armed, OS_SEQ_CST) != LP_NOBODY);
-			continue;
-		}
-		any = true;
-		if (state == LP_SENT) {
-			look_at_sent(p, now, earliest);
-			continue;
-		}
-		p->again = 0;
-		armed = os_load_i64(&p->armed, OS_SEQ_CST);
-		if (armed <= now) {
-			lp_unpark(p);
-			look_at_sent(p, now, earliest);
-		} else {
-			*earliest = lp_time_min(*earliest, armed);
-		}
-	}
+	for (; p != NULL; p = p->next_caller)
+		if (look_at_caller(p, now, earliest))
+			any = true;
 	return any;
 }
 
@@ -106,7 +124,7 @@ static void answer(uint32_t state)
 
 static void watch(void *unused)
 {
-	struct watch w = {LAPSE_NEVER};
+	struct watch w = {os_now()};
 	struct lp_parker *p;
 
 	(void)unused;
@@ -117,12 +135,14 @@ static void watch(void *unused)
 	lp_parker_note(p, "watcher of calls", 0);
 	os_store_ptr(&lp_watcher, p, OS_SEQ_CST); /* S1 */
 	answer(ALIVE);
-	(void)lp_sleep(p, LAPSE_NEVER, look, &w, lp_park_futex, NULL);
+	(void)lp_sleep(p, w.idle_since + IDLE_S * LAPSE_S, look, &w, lp_park_futex, NULL);
 }
 
-/* In a child there is no such thread. */
+/* In a child there is no such thread, and nobody is in the list. */
 static void forget_parents(void)
 {
+	os_store_u32(&entering.word, 0, OS_RELAXED);
+	os_store_ptr(&callers, NULL, OS_RELAXED);
 	os_store_u32(&alive, NONE, OS_RELAXED);
 }
 
@@ -147,16 +167,32 @@ static int revive(void)
 	return seen == FAILED ? -EAGAIN : 0;
 }
 
-int lp_watch_start(enum os_break (*look_there)(void))
+/* For good, once for each parker. */
+static void enter(struct lp_parker *p)
 {
-	int r = 0;
+	p->is_caller = true;
+	os_lock(&entering);
+	p->next_caller = os_load_ptr(&callers, OS_RELAXED);
+	os_store_ptr(&callers, p, OS_SEQ_CST);
+	os_unlock(&entering);
+}
 
-	if (os_load_u32(&alive, OS_SEQ_CST) == ALIVE)
+int lp_watch_start(struct lp_parker *p, enum os_break (*look_there)(void),
+                   void (*missed_there)(void))
+{
+	bool is_there = os_load_u32(&alive, OS_SEQ_CST) == ALIVE;
+	int r;
+
+	if (is_there && p->is_caller)
 		return 0;
 	r = lp_fork_start(forget_parents);
 	if (r == 0)
-		r = os_interrupt_start(look_there);
-	return r < 0 ? r : revive();
+		r = os_interrupt_start(look_there, missed_there);
+	if (r < 0)
+		return r;
+	if (!p->is_caller)
+		enter(p);
+	return is_there ? 0 : revive();
 }
 
 void lp_watch(lapse_time when)

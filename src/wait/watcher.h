@@ -5,8 +5,9 @@
 
 #include "park/parker.h"
 
-/* Before a call: it can be interrupted from here on. 0 or -errno (EAGAIN: no thread, ENOMEM). */
-int lp_watch_start(enum os_break (*look)(void));
+/* Before a call in which the calling thread will sleep by this parker: it can be interrupted from here
+ * on. 0 or -errno (EAGAIN: no thread, ENOMEM). */
+int lp_watch_start(struct lp_parker *p, enum os_break (*look)(void), void (*missed)(void));
 
 /* In a call, once its parker is LP_ASLEEP_CALL: it has to be alarmed at that instant. 0 or -errno. */
 int lp_watch_begun(lapse_time when);

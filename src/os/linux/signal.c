@@ -32,7 +32,9 @@ static os_u32 chosen;
 /* NOT_YET, BUSY while one installs the handler, STARTED; by compare-and-swap. Once it is STARTED what
  * follows does not change any more. */
 static os_u32 started;
-static enum os_break (*look_there)(void); /* written before the handler is in place */
+/* Written before the handler is in place. */
+static enum os_break (*look_there)(void);
+static void (*missed_there)(void);
 
 /* What was there before: written before our handler is in place, and once more if it turns out to be
  * another; read by the handler. A signal that arrives in between is passed on to the older one. */
@@ -146,22 +148,30 @@ static bool waits(const ucontext_t *at, long nr)
 	return false;
 }
 
-static void break_off(ucontext_t *at, enum os_break what)
+static bool break_off(ucontext_t *at, enum os_break what)
 {
 	uintptr_t where = lp_where(at);
 	long nr;
 
-	if (what == OS_GO_ON)
-		return;
 	if (where >= (uintptr_t)lp_call_look && where <= (uintptr_t)lp_call_insn) {
 		lp_move(at, (uintptr_t)lp_call_abort);
-		return;
+		return true;
 	}
 	if (what != OS_BREAK_WHOLE)
-		return;
+		return false;
 	nr = lp_about_to_call(at);
-	if (nr >= 0 && waits(at, nr))
-		lp_answer(at, -EINTR);
+	if (nr < 0 || !waits(at, nr))
+		return false;
+	lp_answer(at, -EINTR);
+	return true;
+}
+
+static void interrupt(ucontext_t *at)
+{
+	enum os_break what = look_there();
+
+	if (what != OS_GO_ON && !break_off(at, what))
+		missed_there();
 }
 
 static void pass_on(int signo, siginfo_t *info, void *at)
@@ -178,7 +188,7 @@ static void on_signal(int signo, siginfo_t *info, void *at)
 	int saved = errno;
 
 	if (ours(info) || nobodys(info))
-		break_off(at, look_there());
+		interrupt(at);
 	if (!ours(info))
 		pass_on(signo, info, at);
 	errno = saved;
@@ -229,7 +239,7 @@ static long install(void)
 	return r;
 }
 
-int os_interrupt_start(enum os_break (*look)(void))
+int os_interrupt_start(enum os_break (*look)(void), void (*missed)(void))
 {
 	uint32_t seen = NOT_YET;
 	uint32_t none = 0;
@@ -243,6 +253,7 @@ int os_interrupt_start(enum os_break (*look)(void))
 	}
 	(void)os_cas_u32(&chosen, &none, SIGURG);
 	look_there = look;
+	missed_there = missed;
 	r = install();
 	(void)os_swap_u32(&started, r == 0 ? STARTED : NOT_YET);
 	return (int)r;
