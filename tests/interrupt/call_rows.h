@@ -1,5 +1,5 @@
-/* Every kind of call of the table in lapse_call(3), in its order, and what it waits for. What hangs on
- * a file's server, and a name that is looked up, are not among them. */
+/* Every kind of call of the table in lapse_call(3), in its order, and what it waits for, but for what
+ * hangs on a file's server: tests/fuse has that. */
 #ifndef CALL_ROWS_H
 #define CALL_ROWS_H
 
