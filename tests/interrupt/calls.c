@@ -166,7 +166,8 @@ static long sleeps(int tid)
 	(void)fclose(file);
 	text[n] = '\0';
 	found = strstr(text, key);
-	CHECK(found != NULL);
+	if (found == NULL)
+		check_die("%s: no%s", path, key);
 	return strtol(found + sizeof key - 1, NULL, 10);
 }
 
