@@ -125,7 +125,8 @@ static void row_is_cleared(const struct call_row *row)
 	while (moved && !call_is_done(&c) && (atomic_load(&count) == 0 || !check_is_asleep(c.tid)))
 		;
 	/* It may be seen asleep on its way out, too; and have left its scope, never having called. */
-	if (!moved || call_is_done(&c) || (row->go_on == NULL && lapse_scope_cancel(scope_id) != 0)) {
+	if (!moved || call_is_done(&c) ||
+	    (row->go_on == NULL && lapse_scope_cancel(scope_id) != 0)) {
 		check_row(&c, row, LAPSE_EXPIRED);
 		CHECK(c.ended >= when);
 		return;
