@@ -3,6 +3,9 @@
 #ifndef LP_SYSCALL_ARCH_H
 #define LP_SYSCALL_ARCH_H
 
+/* The function of the kernel's that reads a clock (clock.c). */
+#define LP_CLOCK_NAME "__vdso_clock_gettime"
+
 OS_INLINE long os_syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
