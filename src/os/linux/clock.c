@@ -54,7 +54,7 @@ static bool find_image(struct image *image)
 	const ElfW(Dyn) *dynamic = NULL;
 	const ElfW(Phdr) * segment;
 
-	*image = (struct image){NULL};
+	*image = (struct image){.base = NULL};
 	if (begin == NULL)
 		return false;
 	segment = (const void *)(begin + header->e_phoff);
