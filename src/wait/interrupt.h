@@ -29,8 +29,8 @@ struct lp_open_call {
 	const void *on;   /* the slot whose turn or pin it holds, or NULL */
 	int dirs;         /* and the turn */
 	lp_look_fn *look; /* NULL: a system call of our own, which is broken off for any reason */
-	bool in_gap;      /* of our own: in os_call_while, or at its door */
 	void *look_ctx;
+	bool in_gap;                /* of our own: in os_call_while, or at its door */
 	struct lapse_scope *scope;  /* the innermost as it began */
 	int verdict;                /* -errno of the cause that held, in the handler */
 	struct lapse_scope *blamed; /* the scope that it came from, or NULL */

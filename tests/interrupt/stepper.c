@@ -198,6 +198,23 @@ static void intercept_library(void)
 	step_die("the library has no handler");
 }
 
+/* ---- Threads ---- */
+
+/* Of every thread that is started, by the linker (--wrap): it may come to a place where the other is to
+ * be stopped. A trap that is blocked ends the process, and the library's threads start with all blocked. */
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*fn)(void *),
+                          void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*fn)(void *),
+                          void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*fn)(void *),
+                          void *arg)
+{
+	const uint64_t trap = UINT64_C(1) << (SIGTRAP - 1);
+
+	(void)os_syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&trap, 0, 8, 0, 0);
+	return __real_pthread_create(thread, attributes, fn, arg);
+}
+
 /* ---- The library's watcher, the same for each run ---- */
 
 static long nothing(void *unused)

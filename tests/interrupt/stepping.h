@@ -17,8 +17,7 @@ static inline bool within(uintptr_t where, const void *from, const void *to)
 	return where >= (uintptr_t)from && where <= (uintptr_t)to;
 }
 
-/* By the thread that will be stepped, before every other. From here on each thread that is started
- * lets SIGTRAP through: it may come to a place where the other is to be stopped. */
+/* By the thread that will be stepped, before every other. */
 void stepping_start(int thread);
 
 enum stepping { STEPPING_OFF, STEPPING_LEARN, STEPPING_TO };

@@ -337,20 +337,6 @@ void stepping_start(int thread)
 	stepping_act(SIGTRAP, action);
 }
 
-/* A trap that is blocked ends the process, and the library's threads start with all blocked. */
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
-                          void *arg);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
-                          void *arg);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*fn)(void *),
-                          void *arg)
-{
-	const uint64_t trap = UINT64_C(1) << (SIGTRAP - 1);
-
-	(void)os_syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&trap, 0, 8, 0, 0);
-	return __real_pthread_create(thread, attributes, fn, arg);
-}
-
 void stepping_begin(enum stepping how, int place, bool arrives)
 {
 	int from = -1;
