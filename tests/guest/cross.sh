@@ -2,8 +2,6 @@
 # The processors that lapse runs on and the developers do not have: cross compiled, without a word
 # from the compiler, and emulated.
 . "$(dirname "$0")/common.sh"
-# shellcheck source=cross_common.sh
-. "$guest/cross_common.sh"
 
 # exercise TARGET: builds and runs
 exercise()

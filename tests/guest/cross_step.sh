@@ -2,8 +2,6 @@
 # Processors that the developers do not have: what breaks a call off, at the instructions of the library
 # that the call passes (breakpoints.c). LAPSE_STEPS=all: at each of them.
 . "$(dirname "$0")/common.sh"
-# shellcheck source=cross_common.sh
-. "$guest/cross_common.sh"
 steps=$LAPSE_SRC/tests/interrupt
 
 # step TARGET: builds and runs. The library's instructions get a section of their own.
