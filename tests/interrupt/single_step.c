@@ -60,12 +60,12 @@ static void say(const struct variant *v, const struct step_target *target, enum 
 	(void)fflush(stdout);
 }
 
-/* A whole call has some thousand instructions under ThreadSanitizer. */
+/* A whole call has some thousand instructions under a sanitizer. */
 static int stride(void)
 {
 	if (is_all)
 		return 1;
-	return check_threads_are_watched() ? 211 : check_is_watched() ? 97 : 31;
+	return check_threads_are_watched() ? 211 : check_is_watched() ? 47 : 31;
 }
 
 static void step_one(const struct variant *v, const struct step_target *target,

@@ -2,10 +2,10 @@
  * them up to the chosen one. To come near that at full speed, a breakpoint is planted on the last
  * instruction before it that the call comes to for the first time.
  *
- * ThreadSanitizer's runtime takes locks of its own, which whoever makes the event happen needs too. So
- * under it only instructions of the program itself count, where none is held; what they call of the
- * runtime and the C library runs at full speed, up to a breakpoint where it goes back to. Without it
- * the C library's count too.
+ * A sanitizer's runtime takes locks of its own, which whoever makes the event happen needs too, and goes
+ * other ways each time. So under one only instructions of the program itself count, where none is held;
+ * what they call of the runtime and the C library runs at full speed, up to a breakpoint where it goes
+ * back to. Without it the C library's count too.
  *
  * The handlers make their system calls raw and are compiled without any sanitizer. */
 #include "stepping.h"
@@ -331,7 +331,7 @@ void stepping_start(int thread)
 	const struct stepping_action action = {.handler = on_trap, .mask = UINT64_MAX};
 
 	stepped = thread;
-	only_own = check_threads_are_watched();
+	only_own = check_is_watched();
 	vdso = (uintptr_t)getauxval(AT_SYSINFO_EHDR);
 	allow_breakpoints();
 	stepping_act(SIGTRAP, action);
