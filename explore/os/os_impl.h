@@ -351,6 +351,13 @@ OS_INLINE long os_poll(struct pollfd *fds, size_t count, lapse_time now, lapse_t
 	return k_poll(fds, count, now, until);
 }
 
+/* ---- Interrupts ---- */
+
+OS_INLINE bool os_interrupt_may_be_deaf(void)
+{
+	return false;
+}
+
 /* ---- Calls to be made later ---- */
 
 OS_INLINE long os_call_now(const struct os_call *call)

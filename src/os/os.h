@@ -157,6 +157,9 @@ enum os_break {
  * that wanted to break something off and there was nothing. 0 or -errno. */
 int os_interrupt_start(enum os_break (*look)(void), void (*missed)(void));
 
+/* May an interrupt come where look must not be called, and is not? Then one may never do. */
+OS_INLINE bool os_interrupt_may_be_deaf(void);
+
 /* Which signal, before it has been started. 0, -EBUSY, -EINVAL. */
 int os_interrupt_signal(int signo);
 

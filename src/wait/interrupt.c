@@ -119,7 +119,7 @@ static int begin(struct lp_open_call *call, struct lp_parker *p, lapse_time unti
 	call->verdict = 0;
 	call->in_vain = false;
 	self->call = call; /* before the state: who is signalled by then finds it */
-	if (call->look != NULL)
+	if (call->look != NULL || os_interrupt_may_be_deaf())
 		os_store_u32(&p->insist, 1, OS_RELAXED); /* the state publishes it */
 	if (!lp_park_begin(p, LP_ASLEEP_CALL)) {
 		os_store_u32(&p->insist, 0, OS_RELAXED);

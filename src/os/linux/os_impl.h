@@ -177,6 +177,20 @@ OS_INLINE void os_futex_wake(os_u32 *a)
 
 #include "lock.h"
 
+/* ---- Interrupts ---- */
+
+#ifdef OS_THREAD_SANITIZER
+OS_INLINE bool os_interrupt_may_be_deaf(void)
+{
+	return true; /* in the sanitizer's runtime (signal.c) */
+}
+#else
+OS_INLINE bool os_interrupt_may_be_deaf(void)
+{
+	return false;
+}
+#endif
+
 /* ---- System calls ---- */
 
 OS_INLINE long os_read(int fd, void *buf, size_t n)

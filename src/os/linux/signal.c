@@ -7,6 +7,7 @@
  * before it begins again, the thread stands on the system call instruction. */
 #include "os/os.h"
 
+#include <link.h>
 #include <signal.h>
 #include <ucontext.h>
 
@@ -53,14 +54,14 @@ static uint64_t signal_set(void)
 	return UINT64_C(1) << (signal_number() - 1);
 }
 
-static bool ours(const siginfo_t *info)
+__attribute__((no_sanitize("thread"))) static bool ours(const siginfo_t *info)
 {
 	return info->si_code == SI_QUEUE && info->si_value.sival_ptr == &token;
 }
 
 /* A process that has used up RLIMIT_SIGPENDING gets its signals without what they carry: then it may
  * be ours and may be anybody's. */
-static bool nobodys(const siginfo_t *info)
+__attribute__((no_sanitize("thread"))) static bool nobodys(const siginfo_t *info)
 {
 	return info->si_code == SI_USER && info->si_pid == 0;
 }
@@ -166,10 +167,63 @@ static bool break_off(ucontext_t *at, enum os_break what)
 	return true;
 }
 
-static void interrupt(ucontext_t *at)
-{
-	enum os_break what = look_there();
+/* ThreadSanitizer's runtime holds locks of its own, which look would want as well: whoever is found in
+ * there is left alone. Found before the handler is in place: where its text is, if that is not our own,
+ * too, as where it is linked statically. */
+#ifdef OS_THREAD_SANITIZER
+static uintptr_t runtime_begin, runtime_end;
+void __tsan_init(void);
 
+static int look_for_runtime(struct dl_phdr_info *info, size_t size, void *unused)
+{
+	(void)size;
+	(void)unused;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		uintptr_t begin = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+		uintptr_t end = begin + info->dlpi_phdr[i].p_memsz;
+
+		if (info->dlpi_phdr[i].p_type != PT_LOAD || (uintptr_t)__tsan_init < begin ||
+		    (uintptr_t)__tsan_init >= end)
+			continue;
+		if ((uintptr_t)lp_call_look >= begin && (uintptr_t)lp_call_look < end)
+			return 1;
+		runtime_begin = begin;
+		runtime_end = end;
+		return 1;
+	}
+	return 0;
+}
+
+static void find_runtime(void)
+{
+	(void)dl_iterate_phdr(look_for_runtime, NULL);
+}
+
+__attribute__((no_sanitize("thread"))) static bool is_deaf(const ucontext_t *at)
+{
+	uintptr_t where = lp_where(at);
+
+	return where >= runtime_begin && where < runtime_end;
+}
+#else
+static void find_runtime(void)
+{
+}
+
+static bool is_deaf(const ucontext_t *at)
+{
+	(void)at;
+	return false;
+}
+#endif
+
+__attribute__((no_sanitize("thread"))) static void interrupt(ucontext_t *at)
+{
+	enum os_break what;
+
+	if (is_deaf(at))
+		return;
+	what = look_there();
 	if (what != OS_GO_ON && !break_off(at, what))
 		missed_there();
 }
@@ -183,7 +237,7 @@ static void pass_on(int signo, siginfo_t *info, void *at)
 	handler(signo, info, at);
 }
 
-static void on_signal(int signo, siginfo_t *info, void *at)
+__attribute__((no_sanitize("thread"))) static void on_signal(int signo, siginfo_t *info, void *at)
 {
 	int saved = errno;
 
@@ -254,6 +308,7 @@ int os_interrupt_start(enum os_break (*look)(void), void (*missed)(void))
 	(void)os_cas_u32(&chosen, &none, SIGURG);
 	look_there = look;
 	missed_there = missed;
+	find_runtime();
 	r = install();
 	(void)os_swap_u32(&started, r == 0 ? STARTED : NOT_YET);
 	return (int)r;
