@@ -2,10 +2,14 @@
 # lapse run beside timeout(1), in the same situations: the exit status, and what the command inherits.
 . "$(dirname "$0")/common.sh"
 
+# A shell has the background ignore these: what is run gets them.
+# shellcheck disable=SC2016 # perl's
+defaults='$SIG{INT} = $SIG{QUIT} = "DEFAULT";'
+
 # how COMMAND...: how it ends, a signal being another end than the status that the shell makes of it
 how()
 {
-	perl -e 'system { $ARGV[0] } @ARGV; print $? & 127 ? -($? & 127) : $? >> 8' -- "$@" \
+	perl -e "$defaults"'system { $ARGV[0] } @ARGV; print $? & 127 ? -($? & 127) : $? >> 8' -- "$@" \
 		2>"$work/err" </dev/null
 }
 
@@ -73,8 +77,7 @@ sent()
 	for runner in "timeout 60" "$LAPSE run --total 60s" "$LAPSE run --idle 60s"; do
 		rm -f "$work/ready" "$work/pid"
 		# shellcheck disable=SC2086 # words
-		(cd "$work" && exec perl -e '
-$SIG{INT} = $SIG{QUIT} = "DEFAULT"; # a shell has the background ignore them
+		(cd "$work" && exec perl -e "$defaults"'
 my $pid = fork;
 exec { $ARGV[0] } @ARGV if !$pid;
 open(PID, ">", "pid");

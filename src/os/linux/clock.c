@@ -6,6 +6,7 @@
 #include "os/os.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -49,11 +50,13 @@ static void read_dynamic(struct image *image, const ElfW(Dyn) * d)
 /* False: there is no image, or none of the kind that is known. */
 static bool find_image(struct image *image)
 {
+	int error = errno; /* getauxval says ENOENT where there is none */
 	const char *begin = (const char *)getauxval(AT_SYSINFO_EHDR);
 	const ElfW(Ehdr) *header = (const void *)begin;
 	const ElfW(Dyn) *dynamic = NULL;
 	const ElfW(Phdr) * segment;
 
+	errno = error;
 	*image = (struct image){.base = NULL};
 	if (begin == NULL)
 		return false;
