@@ -2,9 +2,9 @@
 # lapse run beside timeout(1), in the same situations: the exit status, and what the command inherits.
 . "$(dirname "$0")/common.sh"
 
-# A shell has the background ignore these: what is run gets them.
+# Who is in front of us may ignore these, as a shell has the background do: what is run gets them.
 # shellcheck disable=SC2016 # perl's
-defaults='$SIG{INT} = $SIG{QUIT} = "DEFAULT";'
+defaults='$SIG{$_} = "DEFAULT" for qw(HUP INT QUIT TERM);'
 
 # how COMMAND...: how it ends, a signal being another end than the status that the shell makes of it
 how()
