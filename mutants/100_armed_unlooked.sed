@@ -2,6 +2,5 @@
 # promise: 1 any time, any thread
 # scenarios: s11_call_moved
 # memory: both
-# mode: random
 # file: src/wait/interrupt.c
 /^static int sleep_on/,/^}/s|} while (r == 0 && earliest != armed);|} while (r > 0);|

@@ -155,7 +155,8 @@ struct x_scenario {
 	int faults;           /* that each thread may meet in a run */
 	int spare;            /* threads that may be started in a run */
 	unsigned visited;     /* threads that visits may come upon: a bit each */
-	bool large;           /* within two preemptions, unless it is asked for by its name */
+	int last;   /* this thread goes on only when none of the rest can; 0: none does so */
+	bool large; /* within two preemptions, unless it is asked for by its name */
 	/* What a run came to, as a number, to count how many different ones there were; NULL: 0 */
 	uint64_t (*outcome)(void);
 	/* For people: what the threads are called; NULL: their numbers. */

@@ -74,7 +74,8 @@ struct x_run {
 	bool starting; /* a thread goes on to its first step, and then back to `starter`, -1: main */
 	int starter;
 	int ticks;             /* instants that have come */
-	bool rest_tick;        /* the one that is being taken could not have come earlier */
+	int latest;            /* who took the last step; -1: nobody yet */
+	bool at_rest;          /* the step that is being taken could not have come earlier */
 	int faults[X_THREADS]; /* left */
 	uint32_t steps;
 	uint32_t all_steps; /* private ones too */

@@ -24,7 +24,7 @@
  * Pruning: an older message than the newest is offered only if the store that came after it is in
  * the past of the loader's previous step already. Otherwise the load could have been made before
  * that store with the same result, and the search visits that order. tests/explore compares with
- * and without.
+ * and without. A step that could not be taken earlier, at rest, has all others in its past.
  *
  * A word that one thread alone touches needs no history; nor does any outside of runs. The memory
  * itself holds the newest value, so that what was set up plainly before the word was shared counts:

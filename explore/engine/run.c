@@ -188,16 +188,24 @@ static void describe_tick(const struct x_op *op, char *buf, size_t size)
 
 /* ---- Steps ---- */
 
+static bool goes_last(int thread)
+{
+	return thread == x_run.scenario->last && thread > 0;
+}
+
 x_mask x_run_enabled(void)
 {
 	x_mask mask = 0;
+	x_mask last = 0;
 
 	for (int i = 0; i < x_run.count; i++) {
 		const struct x_thread *t = &x_run.threads[i];
 
 		if (t->life == X_STARTED && (t->op->enabled == NULL || t->op->enabled(t->op)))
-			mask |= x_bit(i);
+			*(goes_last(i) ? &last : &mask) |= x_bit(i);
 	}
+	if (mask == 0)
+		mask = last;
 	if (clock_goes_on() && (mask == 0 || !clock_waits()))
 		mask |= x_bit(x_run.count);
 	return mask;
@@ -226,12 +234,23 @@ void x_refine(int thread, struct x_op *op)
 		op->reads |= x_only(x_arrival(thread));
 }
 
+/* Nobody else could go on, so it is ordered after every step before. What goes last goes on at rest. */
+static bool comes_after_all(int thread)
+{
+	if (thread == x_run.count)
+		return clock_waits();
+	return goes_last(thread) && x_run.latest != thread;
+}
+
 void x_run_take(int thread, struct x_op *op)
 {
 	struct x_thread *t = &x_run.threads[thread];
 	uint32_t most = x_run.options->max_steps != 0 ? x_run.options->max_steps : MAX_STEPS;
 
 	x_refine(thread, op);
+	x_run.at_rest = comes_after_all(thread);
+	if (x_run.at_rest)
+		op->writes |= x_shared;
 	if (x_touch(thread, op->reads, op->writes) && !x_run.all_visible)
 		x_run_leave(X_END_RESTART);
 	if (++x_run.steps > most)
@@ -239,6 +258,9 @@ void x_run_take(int thread, struct x_op *op)
 	t->before = t->clock;
 	t->steps++;
 	x_search_taken(thread, op);
+	if (x_run.at_rest)
+		t->before = t->clock;
+	x_run.latest = thread;
 	if (x_show)
 		x_trace_step(thread, op);
 	if (x_recording)
@@ -249,12 +271,8 @@ void x_run_take(int thread, struct x_op *op)
 static void take_tick(void)
 {
 	tick.writes = x_only(tick.object);
-	x_run.rest_tick = clock_waits();
-	if (x_run.rest_tick)
-		tick.writes |= x_shared;
 	tick.values[0] = (uint64_t)instant(x_run.ticks + 1);
 	x_run_take(x_run.count, &tick);
-	x_run.rest_tick = false;
 	tick_clocks[x_run.ticks++] = x_run.threads[x_run.count].clock;
 }
 
@@ -510,6 +528,7 @@ static void make_stacks(void)
 static void begin(void)
 {
 	x_run.ticks = 0;
+	x_run.latest = -1;
 	x_run.alone = x_run.given_up = false;
 	x_run.steps = x_run.all_steps = 0;
 	memset(&x_run.threads[x_run.count], 0, sizeof *x_run.threads);

@@ -207,7 +207,7 @@ void x_search_taken(int thread, const struct x_op *op)
 		n = push();
 	else if (x_search.at < x_search.fresh)
 		check_same(n, op);
-	else if (mode() == X_COMPLETE && !x_run.rest_tick)
+	else if (mode() == X_COMPLETE && !x_run.at_rest)
 		x_races(thread, &t->clock, op->reads, op->writes);
 	n->thread = (uint8_t)thread;
 	n->name = op->name;

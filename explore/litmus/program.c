@@ -133,6 +133,10 @@ bool program_parse(struct program *p, const char *text)
 		} else if (strcmp(t, "|") == 0) {
 			if (p->threads++ == PROGRAM_THREADS)
 				return false;
+		} else if (strcmp(t, "~") == 0) {
+			if (thread == 0 || p->last != 0)
+				return false;
+			p->last = thread;
 		} else if (p->counts[thread] == PROGRAM_ACCESSES ||
 		           !parse_access(&p->accesses[thread][p->counts[thread]++], t)) {
 			return false;
@@ -180,7 +184,7 @@ void program_print(const struct program *p, char *buf, size_t size)
 		abort();
 	for (int i = 0; i < p->threads; i++) {
 		if (i > 0)
-			(void)fputs(" |", to);
+			(void)fputs(i == p->last ? " | ~" : " |", to);
 		for (int j = 0; j < p->counts[i]; j++) {
 			if (i > 0 || j > 0)
 				(void)fputc(' ', to);
@@ -364,6 +368,7 @@ void program_run(const struct program *p, const struct x_options *options, struc
 
 	for (int i = 0; i < p->threads; i++)
 		s.threads[i] = bodies[i];
+	s.last = p->last;
 	if (!kept)
 		x_keep(&state, sizeof state);
 	kept = true;

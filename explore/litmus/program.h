@@ -4,7 +4,7 @@
  *
  *   x=1.rlx y.acq | y=1.sc x.sc ; x y
  *
- * Threads stand between bars. Words are w, x, y and z, 0 at first, of values 0 to 7.
+ * Threads stand between bars; one behind ~ goes on only when none of the rest can. Words are w, x, y and z, 0 at first, of values 0 to 7.
  *   x.acq    load, in the order rlx, acq or sc        x<1     swap, which stores 1
  *   x=1.rel  store, in the order rlx, rel or sc       x:0>1   compare with 0 and swap for 1
  *   x+1      add                                      x!      wait until the newest value is not 0
@@ -41,6 +41,7 @@ bool access_reads(enum access_kind kind);
 
 struct program {
 	int threads;
+	int last; /* see x_scenario */
 	int counts[PROGRAM_THREADS];
 	struct access accesses[PROGRAM_THREADS][PROGRAM_ACCESSES];
 	int finals; /* how many words count at the end */

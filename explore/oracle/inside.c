@@ -91,6 +91,11 @@ void o_until_watched(int watcher)
 	(void)x_step(&op);
 }
 
+void o_unpark(int thread)
+{
+	lp_unpark(o_all.parkers[thread]);
+}
+
 /* ---- At the end, when nobody is in a call any more ---- */
 
 static void judge_open(int i, const struct lp_slot *slot, uint64_t word)

@@ -95,6 +95,8 @@ void o_until(int64_t when);
 /* Go on when the thread that alarms calls is there and sleeps for the first time: what comes before that
  * is then gone through in one order. Its parker is that of thread `watcher`, which is warm. */
 void o_until_watched(int watcher);
+/* Wakes it for nothing. */
+void o_unpark(int thread);
 /* The calling thread ends, wherever it is. Does not come back. */
 __attribute__((noreturn)) void o_thread_leave(void);
 /* The calling thread goes on as a forked child, alone. */

@@ -1,9 +1,9 @@
 /* S11: a thread in a system call that a signal has to break off, or on its way in, or out.
  *
  * Raced: the look at the parker's state, the gap and the call against who sends; the watcher's look at
- * all parkers against who begins a call; a signal that comes late, or while somebody else's handler
- * stands on the gap. Promises 1, 2, the rules for close and cancel; and that no signal comes to a thread
- * that is in no call any more.
+ * all callers against who begins a call; a handler that arms anew against who moves the deadline; a
+ * signal that comes late, or while somebody else's handler stands on the gap. Promises 1, 2, the rules
+ * for close and cancel; and that no signal comes to a thread that is in no call any more.
  * To catch: 49 to 52. */
 #include "engine/engine.h"
 #include "kernel/kernel.h"
@@ -247,24 +247,25 @@ const struct x_scenario s11_call_later = {
 	.outcome = o_outcome,
 };
 
-/* Later while the call sleeps, which is told at the old deadline; earlier as it arms anew. */
+/* Moved later, which nobody is told; then the call is woken for nothing, as by the watcher at the old
+ * deadline, and the deadline is moved earlier as it arms anew. The watcher's races are s11_call_later's. */
 static void scope_mover(void)
 {
 	o_until(3);
 	(void)o_scope_move(shared, 300 + LAPSE_MS);
-	o_until(100);
+	o_unpark(0);
 	(void)o_scope_move(shared, 200);
 }
 
 const struct x_scenario s11_call_moved = {
 	.name = "s11_call_moved",
-	.large = true,
 	.about = "read in lapse_call; its deadline is moved later, and earlier as it arms anew",
 	.setup = enter_until_100,
 	.threads = {watched_caller, scope_mover},
 	.instants = {2, 3, 100, 200, 200 + LAPSE_MS},
 	.at_rest = 5,
 	.spare = 1,
+	.last = 2,
 	.visited = 1,
 	.outcome = o_outcome,
 };

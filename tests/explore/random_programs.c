@@ -78,6 +78,7 @@ static void make(struct program *p)
 
 	memset(p, 0, sizeof *p);
 	p->threads = 2 + (int)draw(2);
+	p->last = draw(4) == 0 ? p->threads - 1 : 0;
 	for (int i = 0; i < p->threads; i++) {
 		unsigned most = p->threads == 2 ? 4 : 3;
 

@@ -151,18 +151,25 @@ static void end(const struct state *s)
 	outcomes_add(found, outcome);
 }
 
+static bool try(const struct state *s, int thread)
+{
+	const struct access *a = &program->accesses[thread][s->next[thread]];
+
+	if (s->next[thread] == program->counts[thread] || !may_go_on(s, a))
+		return false;
+	make(s, thread, a);
+	return true;
+}
+
 static void go_on(const struct state *s)
 {
 	bool any = false;
 
-	for (int i = 0; i < program->threads; i++) {
-		const struct access *a = &program->accesses[i][s->next[i]];
-
-		if (s->next[i] == program->counts[i] || !may_go_on(s, a))
-			continue;
-		any = true;
-		make(s, i, a);
-	}
+	for (int i = 0; i < program->threads; i++)
+		if (i == 0 || i != program->last)
+			any = try(s, i) || any;
+	if (!any && program->last != 0)
+		any = try(s, program->last);
 	if (!any)
 		end(s);
 }
