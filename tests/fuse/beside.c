@@ -113,10 +113,51 @@ static void opened_direct(void **state)
 	}
 }
 
+/* ---- The kernel's own locks ---- */
+
+/* What needs one that a held request keeps sleeps unkillably, and nobody has been asked for it. */
+static void is_let_go_behind(const char *file, const char *first, const char *second)
+{
+	const struct held_operation *behind = held_operation(second);
+	struct call c;
+	uint64_t asked;
+
+	held_start(&held);
+	held_begin(&held, file, held_operation(first));
+	c = held.call;
+	c.fd = held_open_file(&held, file); /* later it would wait for a page */
+	CHECK(lapse_set_deadline(held.fd, lapse_in(3600 * LAPSE_S)) == 0);
+	held_block(&held);
+	asked = fixture_count(&held.fixture, behind->op);
+	c.began = lapse_in(10 * LAPSE_MS);
+	CHECK(lapse_set_deadline(c.fd, c.began) == 0);
+	if (behind->run(&c) != -1 || errno != held_error(behind, LAPSE_EXPIRED))
+		fail_msg("%s behind %s of %s: %s", second, first, file, strerror(errno));
+	CHECK(lapse_now() >= c.began);
+	CHECK(fixture_count(&held.fixture, behind->op) == asked);
+	fixture_release(&held.fixture);
+	held_was_good(&held);
+	CHECK(lapse_set_deadline(c.fd, LAPSE_NEVER) == 0);
+	CHECK(lapse_close(c.fd) == 0);
+	held_end(&held);
+	held_stop(&held);
+}
+
+static void behind_a_lock(void **state)
+{
+	static const char *const changing[] = {"pwrite", "fsync", "ftruncate", "fallocate"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof changing / sizeof *changing; i++)
+		for (size_t k = 0; k < 2; k++)
+			is_let_go_behind(held_files[k], "pwrite", changing[i]);
+	is_let_go_behind("buffered0", "fsync", "pwrite");
+	is_let_go_behind("buffered0", "ftruncate", "fallocate");
+	is_let_go_behind("buffered0", "pread", "pread");
+}
+
 static const struct check checks[] = {
-	{TEST(position_stays)},
-	{TEST(nothing_else_is_asked)},
-	{TEST(without_a_server)},
-	{TEST(opened_direct)},
+	{TEST(position_stays)}, {TEST(nothing_else_is_asked)}, {TEST(without_a_server)},
+	{TEST(opened_direct)},  {TEST(behind_a_lock)},
 };
 CHECK_MAIN(checks)
