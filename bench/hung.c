@@ -49,6 +49,14 @@ void stamp_fill(void *buf, size_t n, size_t i)
 
 /* ---- Calls that are held ---- */
 
+static lapse_fd handle_of(const char *name)
+{
+	int fd = openat(fixture.root, name, O_RDWR | O_CLOEXEC);
+
+	must(fd >= 0, name);
+	return lapse_adopt(fd);
+}
+
 static long read_page(lapse_fd fd)
 {
 	return lapse_pread(fd, page, sizeof page, 0);
@@ -82,6 +90,13 @@ static long open_file(lapse_fd fd)
 	return lapse_openat(fixture.root, "direct7", O_RDONLY, 0) == LAPSE_NOFD ? -1 : 0;
 }
 
+/* The number is free again, so that there is nothing left to close afterwards. */
+static long close_file(lapse_fd fd)
+{
+	(void)fd;
+	return lapse_close(handle_of("direct6"));
+}
+
 static const struct held {
 	const char *name;
 	uint32_t op;
@@ -94,19 +109,9 @@ static const struct held {
 	{"lapse_fstat, held", FUSE_GETATTR, LAPSE_EXPIRED, stat_file},
 	{"lapse_ftruncate, held", FUSE_SETATTR, EINPROGRESS, truncate_file},
 	{"lapse_openat, held", FUSE_OPEN, LAPSE_EXPIRED, open_file},
+	{"lapse_close, held", FUSE_FLUSH, EINPROGRESS, close_file},
 };
 enum { HELD = sizeof helds / sizeof *helds };
-
-static lapse_fd handle_of(size_t i)
-{
-	char name[16];
-	int fd;
-
-	snprintf(name, sizeof name, "direct%zu", i);
-	fd = openat(fixture.root, name, O_RDWR | O_CLOEXEC);
-	must(fd >= 0, name);
-	return lapse_adopt(fd);
-}
 
 /* One sample. The file system answers afterwards, so that no thread stays with it. */
 static void end_late(const struct held *h, lapse_fd fd)
@@ -135,8 +140,12 @@ int main(void)
 	lapse_fd fds[HELD];
 
 	fixture_start(&fixture);
-	for (size_t i = 0; i < HELD; i++)
-		fds[i] = handle_of(i);
+	for (size_t i = 0; i < HELD; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "direct%zu", i);
+		fds[i] = handle_of(name);
+	}
 	for (int round = 0; round < ROUNDS; round++)
 		for (size_t i = 0; i < HELD; i++)
 			end_late(&helds[i], fds[i]);
