@@ -1,6 +1,7 @@
 /* lapse_call and its like: foreign functions that block, and waitpid, under the causes of an
  * operation. Owns nothing. */
 #include "fd/op.h"
+#include "time/time.h"
 #include "wait/interrupt.h"
 
 #include <sys/wait.h>
@@ -24,9 +25,11 @@ static long verdict(struct lp_op *op, const struct lp_foreign *f)
 	return r < 0 ? lp_ret(r) : f->result;
 }
 
-/* An operation that has begun, or is within scopes alone. Its sides, if any, hold our place. */
-static int run(struct lp_op *op, struct lp_foreign *f, lapse_time guess)
+/* An operation that has begun, or is within scopes alone. Its sides, if any, hold our place. Armed for
+ * what op->earliest and the scopes say: a guess that holds saves the second look. */
+static int run(struct lp_op *op, struct lp_foreign *f)
 {
+	lapse_time guess = lp_time_min(op->earliest, lp_scope_guess());
 	struct lp_parker *p;
 	int r = lp_parker_mine(&p);
 
@@ -57,7 +60,7 @@ long lapse_call(long (*fn)(void *arg), void *arg)
 	if (!lp_scope_any())
 		return fn(arg); /* nothing could end it */
 	lp_op_start(&op, NULL, "call");
-	r = run(&op, &f, lp_scope_guess());
+	r = run(&op, &f);
 	return r < 0 ? lp_ret(r) : verdict(&op, &f);
 }
 
@@ -82,19 +85,18 @@ static void leave(void *op)
 	lp_op_end(op);
 }
 
-static int begin_on(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir)
+/* Looks at nothing: run does so before it calls fn. */
+static int enter_on(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir)
 {
 	int r;
 
 	if (dir != 0)
-		return lp_op_begin(op, side, fd, dir, "call_on");
+		return lp_op_enter(op, side, fd, dir, "call_on");
 	lp_op_start(op, side, "call_on");
 	r = lp_op_pin(op, fd, LAPSE_READ | LAPSE_WRITE);
-	if (r < 0)
-		return r;
-	r = lp_op_look(op);
-	if (r < 0)
-		lp_op_end(op);
+	if (r == 0)
+		op->earliest = lp_time_min(os_owned_get(&side->slot->deadline[0]),
+		                           os_owned_get(&side->slot->deadline[1]));
 	return r;
 }
 
@@ -110,14 +112,14 @@ long lapse_call_on(lapse_fd fd, int dir, long (*fn)(int sysfd, void *arg), void 
 		return lp_ret(-EFAULT);
 	if (dir != 0 && dir != LAPSE_READ && dir != LAPSE_WRITE)
 		return lp_ret(-EINVAL);
-	r = begin_on(&op, &side, fd, dir);
+	r = enter_on(&op, &side, fd, dir);
 	if (r < 0)
 		return lp_ret(r);
 	on.sysfd = lp_sysfd(side.slot);
 	f.leave_arg = &op;
 	f.open.on = side.slot;
 	f.open.dirs = dir;
-	r = run(&op, &f, op.earliest);
+	r = run(&op, &f);
 	if (r == 0 && f.child)
 		return f.result; /* whatever was held is the parent's */
 	r = r < 0 ? lp_ret(r) : verdict(&op, &f);

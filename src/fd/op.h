@@ -123,12 +123,12 @@ OS_INLINE void lp_side_sample(struct lp_side *side, const struct lp_slot *slot)
 /* lp_op_begin's other way: somebody has the turn, or waits. */
 int lp_op_begin_queued(struct lp_op *op, lapse_fd fd, int dir);
 
-/* The usual one: one handle, one direction. The way without a queue, a deadline or a scope is all
- * here: one compare-and-swap in, one out, no clock. 0, or -errno and it is over. */
-OS_INLINE int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir,
+/* The usual one: one handle, one direction, its turn. What may be left to look at is *earliest and scopes:
+ * nothing was closed or canceled since the sample, and idle limits count from here. 0, or -errno and it
+ * is over. */
+OS_INLINE int lp_op_enter(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir,
                           const char *name)
 {
-	struct lp_slot *slot;
 	int r;
 
 	lp_op_start(op, side, name);
@@ -136,14 +136,23 @@ OS_INLINE int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, i
 	if (os_unlikely(r != 0))
 		return r == -EAGAIN ? lp_op_begin_queued(op, fd, dir) : r;
 	op->side_count = 1;
-	slot = side->slot;
 	side->dirs = dir;
 	side->has_turn = true;
 	side->placed = false;
-	lp_side_sample(side, slot);
-	/* Nothing was closed or canceled since the sample, and idle limits count from here: of the
-	 * causes only deadlines are left to look at. */
-	op->earliest = os_owned_get(&slot->deadline[lp_index(dir)]);
+	lp_side_sample(side, side->slot);
+	op->earliest = os_owned_get(&side->slot->deadline[lp_index(dir)]);
+	return 0;
+}
+
+/* The same, and a look. The way without a queue, a deadline or a scope is all here: one compare-and-swap
+ * in, one out, no clock. */
+OS_INLINE int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir,
+                          const char *name)
+{
+	int r = lp_op_enter(op, side, fd, dir, name);
+
+	if (os_unlikely(r != 0))
+		return r;
 	if (!lp_scope_any() && (op->earliest == LAPSE_NEVER || op->earliest > os_now()))
 		return 0;
 	r = lp_op_look(op);
