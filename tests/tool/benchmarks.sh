@@ -96,7 +96,7 @@ if [ -x "$LAPSE_BUILD/bench/hung" ]; then
 	run "$LAPSE_BUILD/bench/hung"
 	is 0 "$(status)" "calls on a file system that hangs: status"
 	grep -q '^bench: no' "$work/err" ||
-		is 120 "$(grep -c '^breakoff.*held.*[0-9]$' "$work/out")" "and every sample"
+		is 140 "$(grep -c '^breakoff.*held.*[0-9]$' "$work/out")" "and every sample"
 	sed 's/^/# /' "$work/err"
 fi
 
