@@ -1,7 +1,6 @@
 /* lapse_call and its like: foreign functions that block, and waitpid, under the causes of an
  * operation. Owns nothing. */
 #include "fd/op.h"
-#include "time/time.h"
 #include "wait/interrupt.h"
 
 #include <sys/wait.h>
@@ -85,19 +84,17 @@ static void leave(void *op)
 	lp_op_end(op);
 }
 
-/* Looks at nothing: run does so before it calls fn. */
+/* Has no need to look: run does so before it calls fn. */
 static int enter_on(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir)
 {
 	int r;
 
-	if (dir != 0)
-		return lp_op_enter(op, side, fd, dir, "call_on");
+	if (dir != 0) {
+		r = lp_op_enter(op, side, fd, dir, "call_on");
+		return r == -EAGAIN ? lp_op_begin_queued(op, fd, dir) : r;
+	}
 	lp_op_start(op, side, "call_on");
-	r = lp_op_pin(op, fd, LAPSE_READ | LAPSE_WRITE);
-	if (r == 0)
-		op->earliest = lp_time_min(os_owned_get(&side->slot->deadline[0]),
-		                           os_owned_get(&side->slot->deadline[1]));
-	return r;
+	return lp_op_pin(op, fd, LAPSE_READ | LAPSE_WRITE);
 }
 
 long lapse_call_on(lapse_fd fd, int dir, long (*fn)(int sysfd, void *arg), void *arg)
@@ -115,6 +112,7 @@ long lapse_call_on(lapse_fd fd, int dir, long (*fn)(int sysfd, void *arg), void 
 	r = enter_on(&op, &side, fd, dir);
 	if (r < 0)
 		return lp_ret(r);
+	op.earliest = lp_side_deadline(&side);
 	on.sysfd = lp_sysfd(side.slot);
 	f.leave_arg = &op;
 	f.open.on = side.slot;

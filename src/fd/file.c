@@ -235,7 +235,7 @@ static int take_lock(lapse_fd fd, const char *name, struct os_call now, struct o
 	if (r < 0)
 		return (int)lp_ret(r);
 	now.args[0] = wait.args[0] = lp_sysfd(side.slot);
-	r = lp_op_look(&op);
+	r = lp_op_look_first(&op, &side);
 	if (r == 0)
 		r = os_call_now(&now);
 	if (r == -EAGAIN || r == -EINTR)

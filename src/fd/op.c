@@ -1,7 +1,6 @@
 /* The loop of every operation, and the look at all causes. The only place that gives a verdict;
  * owns no memory, makes no system call on a descriptor. */
 #include "fd/op.h"
-#include "time/time.h"
 #include "wait/interrupt.h"
 
 static bool closed(const struct lp_side *side)
@@ -371,11 +370,13 @@ long lp_op_run_pinned(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, v
 	r = lp_op_pin(&op, fd, dirs);
 	if (r < 0)
 		return lp_ret(r);
-	do {
+	r = lp_op_look_first(&op, &side);
+	while (r == 0) {
+		r = try(&op, &side, arg);
+		if (r != -EINTR)
+			break;
 		r = lp_op_look(&op);
-		if (r == 0)
-			r = try(&op, &side, arg);
-	} while (r == -EINTR);
+	}
 	lp_op_end(&op);
 	return lp_ret(r);
 }

@@ -8,6 +8,7 @@
 #include "fd/turn.h"
 #include "park/fork.h"
 #include "park/scope.h"
+#include "time/time.h"
 #include "wait/wait.h"
 
 /* One handle of an operation. */
@@ -120,12 +121,32 @@ OS_INLINE void lp_side_sample(struct lp_side *side, const struct lp_slot *slot)
 	side->cancel_then[1] = os_load_u32(&slot->cancel[1], OS_SEQ_CST);
 }
 
-/* lp_op_begin's other way: somebody has the turn, or waits. */
+/* The earlier of the deadlines that govern it. */
+OS_INLINE lapse_time lp_side_deadline(const struct lp_side *side)
+{
+	lapse_time earliest = LAPSE_NEVER;
+
+	for (int d = 0; d < 2; d++)
+		if ((side->dirs & 1 << d) != 0)
+			earliest = lp_time_min(earliest, os_owned_get(&side->slot->deadline[d]));
+	return earliest;
+}
+
+/* The first look of what has one handle: nothing was closed or canceled since the sample, and idle limits
+ * count from here. Of the causes only deadlines and scopes are left to look at. */
+OS_INLINE int lp_op_look_first(struct lp_op *op, const struct lp_side *side)
+{
+	op->earliest = lp_side_deadline(side);
+	if (!lp_scope_any() && (op->earliest == LAPSE_NEVER || op->earliest > os_now()))
+		return 0;
+	return lp_op_look(op);
+}
+
+/* What lp_op_enter leaves to do: somebody has the turn, or waits. Looks. */
 int lp_op_begin_queued(struct lp_op *op, lapse_fd fd, int dir);
 
-/* The usual one: one handle, one direction, its turn. What may be left to look at is *earliest and scopes:
- * nothing was closed or canceled since the sample, and idle limits count from here. 0, or -errno and it
- * is over. */
+/* The usual one: one handle, one direction, its turn; no look yet. 0; -EAGAIN: lp_op_begin_queued goes
+ * on; or -errno and it is over. */
 OS_INLINE int lp_op_enter(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir,
                           const char *name)
 {
@@ -134,13 +155,12 @@ OS_INLINE int lp_op_enter(struct lp_op *op, struct lp_side *side, lapse_fd fd, i
 	lp_op_start(op, side, name);
 	r = lp_turn_try(fd, dir, &side->slot);
 	if (os_unlikely(r != 0))
-		return r == -EAGAIN ? lp_op_begin_queued(op, fd, dir) : r;
+		return r;
 	op->side_count = 1;
 	side->dirs = dir;
 	side->has_turn = true;
 	side->placed = false;
 	lp_side_sample(side, side->slot);
-	op->earliest = os_owned_get(&side->slot->deadline[lp_index(dir)]);
 	return 0;
 }
 
@@ -152,10 +172,8 @@ OS_INLINE int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, i
 	int r = lp_op_enter(op, side, fd, dir, name);
 
 	if (os_unlikely(r != 0))
-		return r;
-	if (!lp_scope_any() && (op->earliest == LAPSE_NEVER || op->earliest > os_now()))
-		return 0;
-	r = lp_op_look(op);
+		return r == -EAGAIN ? lp_op_begin_queued(op, fd, dir) : r;
+	r = lp_op_look_first(op, side);
 	if (r < 0)
 		lp_op_end(op);
 	return r;
