@@ -142,9 +142,10 @@ void job_reap(struct job *job)
 
 bool job_give_terminal(struct job *job)
 {
-	if (in_foreground(job) && !set_terminal(job->terminal, job->pid))
-		job->given = job->wants = true;
-	return job->given;
+	if (!in_foreground(job) || set_terminal(job->terminal, job->pid))
+		return false;
+	job->given = job->wants = true;
+	return true;
 }
 
 void job_take_terminal(struct job *job)

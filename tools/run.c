@@ -60,7 +60,7 @@ static void stop_too(struct run *run)
 	job->stopped = 0;
 	if (job->terminal < 0 || run->stage != STAGE_NOTHING)
 		return;
-	if ((signal == SIGTTIN || signal == SIGTTOU) && !job->given && job_give_terminal(job)) {
+	if ((signal == SIGTTIN || signal == SIGTTOU) && job_give_terminal(job)) {
 		job_signal(job, SIGCONT);
 		return;
 	}

@@ -105,6 +105,28 @@ type exit 0\n
 END
 done
 
+# Each process of a pipeline makes that the terminal's group as it starts, the last one after the first has
+# handed the terminal on.
+mkfifo "$work/late"
+on_terminal "a terminal that is given twice" python3 -c '
+import os, signal, subprocess, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+lapse, fifo = sys.argv[1:]
+command = f"read a; echo $a; read b <{fifo}; read c; echo $c"
+run = subprocess.Popen([lapse, "run", "sh", "-c", command], stdout=subprocess.PIPE,
+                       preexec_fn=lambda: os.setpgid(0, 0))
+os.tcsetpgrp(0, run.pid)
+print("got", run.stdout.readline().decode(), end="", flush=True)
+os.tcsetpgrp(0, run.pid)
+open(fifo, "w").write("go on\n")
+print("got", run.stdout.readline().decode(), end="", flush=True)
+sys.exit(run.wait())' "$LAPSE" "$work/late" <<'END'
+type first\n
+see ^got first\n
+type second\n
+see ^got second\n
+END
+
 # Nobody who could continue us: the stop key does nothing, as it would to the command itself.
 on_terminal "without a shell" "$LAPSE" run sh -c 'echo begun; exec cat' <<'END'
 see ^begun
