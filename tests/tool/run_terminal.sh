@@ -108,6 +108,7 @@ done
 # Each process of a pipeline makes that the terminal's group as it starts, the last one after the first has
 # handed the terminal on.
 mkfifo "$work/late"
+# shellcheck disable=SC2016 # of the shell within
 on_terminal "a terminal that is given twice" python3 -c '
 import os, signal, subprocess, sys
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
