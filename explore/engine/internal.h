@@ -74,8 +74,7 @@ struct x_run {
 	bool starting; /* a thread goes on to its first step, and then back to `starter`, -1: main */
 	int starter;
 	int ticks;             /* instants that have come */
-	int latest;            /* who took the last step; -1: nobody yet */
-	bool at_rest;          /* the step that is being taken could not have come earlier */
+	bool after_all;        /* the step that is being taken could not have come earlier */
 	int faults[X_THREADS]; /* left */
 	uint32_t steps;
 	uint32_t all_steps; /* private ones too */
@@ -107,6 +106,8 @@ void x_search_begin_run(void);
 int x_search_next(x_mask enabled);
 /* The step that was asked for last is being taken, with what it touches. */
 void x_search_taken(int thread, const struct x_op *op);
+/* Who took the last step; -1: nobody yet. */
+int x_search_last(void);
 int x_search_choose(int n, const char *what, bool is_fault);
 /* Nobody can go on; some may wait for ever. */
 void x_search_end(void);

@@ -239,7 +239,7 @@ static bool comes_after_all(int thread)
 {
 	if (thread == x_run.count)
 		return clock_waits();
-	return goes_last(thread) && x_run.latest != thread;
+	return goes_last(thread) && x_search_last() != thread;
 }
 
 void x_run_take(int thread, struct x_op *op)
@@ -248,8 +248,8 @@ void x_run_take(int thread, struct x_op *op)
 	uint32_t most = x_run.options->max_steps != 0 ? x_run.options->max_steps : MAX_STEPS;
 
 	x_refine(thread, op);
-	x_run.at_rest = comes_after_all(thread);
-	if (x_run.at_rest)
+	x_run.after_all = comes_after_all(thread);
+	if (x_run.after_all)
 		op->writes |= x_shared;
 	if (x_touch(thread, op->reads, op->writes) && !x_run.all_visible)
 		x_run_leave(X_END_RESTART);
@@ -258,9 +258,8 @@ void x_run_take(int thread, struct x_op *op)
 	t->before = t->clock;
 	t->steps++;
 	x_search_taken(thread, op);
-	if (x_run.at_rest)
+	if (x_run.after_all)
 		t->before = t->clock;
-	x_run.latest = thread;
 	if (x_show)
 		x_trace_step(thread, op);
 	if (x_recording)
@@ -528,7 +527,6 @@ static void make_stacks(void)
 static void begin(void)
 {
 	x_run.ticks = 0;
-	x_run.latest = -1;
 	x_run.alone = x_run.given_up = false;
 	x_run.steps = x_run.all_steps = 0;
 	memset(&x_run.threads[x_run.count], 0, sizeof *x_run.threads);

@@ -86,11 +86,16 @@ static int first_of(x_mask m)
 	return lowest(m);
 }
 
+int x_search_last(void)
+{
+	return x_search.last == NULL ? -1 : x_search.last->thread;
+}
+
 /* In the bounded mode: another thread may be let in only so often while the running one could go
  * on. */
 static x_mask within_bound(x_mask enabled)
 {
-	int last = x_search.last == NULL ? -1 : x_search.last->thread;
+	int last = x_search_last();
 	int used = 0;
 	int before = -1;
 
@@ -207,7 +212,7 @@ void x_search_taken(int thread, const struct x_op *op)
 		n = push();
 	else if (x_search.at < x_search.fresh)
 		check_same(n, op);
-	else if (mode() == X_COMPLETE && !x_run.at_rest)
+	else if (mode() == X_COMPLETE && !x_run.after_all)
 		x_races(thread, &t->clock, op->reads, op->writes);
 	n->thread = (uint8_t)thread;
 	n->name = op->name;
