@@ -49,10 +49,13 @@ void stamp_fill(void *buf, size_t n, size_t i)
 
 /* ---- Calls that are held ---- */
 
-static lapse_fd handle_of(const char *name)
+static lapse_fd handle_of(size_t i)
 {
-	int fd = openat(fixture.root, name, O_RDWR | O_CLOEXEC);
+	char name[16];
+	int fd;
 
+	snprintf(name, sizeof name, "direct%zu", i);
+	fd = openat(fixture.root, name, O_RDWR | O_CLOEXEC);
 	must(fd >= 0, name);
 	return lapse_adopt(fd);
 }
@@ -90,11 +93,11 @@ static long open_file(lapse_fd fd)
 	return lapse_openat(fixture.root, "direct7", O_RDONLY, 0) == LAPSE_NOFD ? -1 : 0;
 }
 
-/* The number is free again, so that there is nothing left to close afterwards. */
+/* A handle of its own each time: there is none left to close afterwards. */
 static long close_file(lapse_fd fd)
 {
 	(void)fd;
-	return lapse_close(handle_of("direct6"));
+	return lapse_close(handle_of(6));
 }
 
 static const struct held {
@@ -140,12 +143,8 @@ int main(void)
 	lapse_fd fds[HELD];
 
 	fixture_start(&fixture);
-	for (size_t i = 0; i < HELD; i++) {
-		char name[16];
-
-		snprintf(name, sizeof name, "direct%zu", i);
-		fds[i] = handle_of(name);
-	}
+	for (size_t i = 0; i < HELD; i++)
+		fds[i] = handle_of(i);
 	for (int round = 0; round < ROUNDS; round++)
 		for (size_t i = 0; i < HELD; i++)
 			end_late(&helds[i], fds[i]);

@@ -35,8 +35,8 @@ int job_signal(const struct job *job, int signal);
 /* Take what wait(2) has to say, without waiting: sets ended and status, or stopped. */
 void job_reap(struct job *job);
 
-/* Hand it the terminal if we have that. A shell may give it to us again when we already have handed it on:
- * each process of a pipeline does so as it starts. */
+/* Hand it the terminal if we have that; whether it was handed over. A shell may give it to us again when
+ * we already have handed it on: each process of a pipeline does so as it starts. */
 bool job_give_terminal(struct job *job);
 
 /* Take the terminal back, if it has it. */

@@ -119,6 +119,7 @@ static void opened_direct(void **state)
 static void is_let_go_behind(const char *file, const char *first, const char *second)
 {
 	const struct held_operation *behind = held_operation(second);
+	lapse_time deadline;
 	struct call c;
 	uint64_t asked;
 
@@ -129,11 +130,11 @@ static void is_let_go_behind(const char *file, const char *first, const char *se
 	CHECK(lapse_set_deadline(held.fd, lapse_in(3600 * LAPSE_S)) == 0);
 	held_block(&held);
 	asked = fixture_count(&held.fixture, behind->op);
-	c.began = lapse_in(10 * LAPSE_MS);
-	CHECK(lapse_set_deadline(c.fd, c.began) == 0);
+	deadline = lapse_in(10 * LAPSE_MS);
+	CHECK(lapse_set_deadline(c.fd, deadline) == 0);
 	if (behind->run(&c) != -1 || errno != held_error(behind, LAPSE_EXPIRED))
 		fail_msg("%s behind %s of %s: %s", second, first, file, strerror(errno));
-	CHECK(lapse_now() >= c.began);
+	CHECK(lapse_now() >= deadline);
 	CHECK(fixture_count(&held.fixture, behind->op) == asked);
 	fixture_release(&held.fixture);
 	held_was_good(&held);
