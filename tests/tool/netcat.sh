@@ -179,10 +179,15 @@ listen
 run "$LAPSE" listen "$port" </dev/null
 is 1 "$(status)" "the port is taken: status"
 has "^lapse listen: $port: Address already in use" "$work/err" "the port is taken"
+# It has told its end, and the listener has heard it and closed its output, before it dies: so that the
+# listener notices that as it sends, not as it receives.
 {
 	timeout 60 "$LAPSE" connect 127.0.0.1 "$port" </dev/null 2>"$work/err"
 	echo $? >"$work/status"
-} | head -c 1 >/dev/null
+} | {
+	until_true test ! -e "/proc/$listener/fd/1"
+	head -c 1
+} >/dev/null
 is 141 "$(status)" "nobody reads: dies of SIGPIPE"
 is '' "$(cat "$work/err")" "nobody reads: without a word"
 wait $listener
