@@ -3,5 +3,5 @@
 # promise: 1 any time, any thread
 # scenarios: s1
 # memory: c11
-# file: src/park/parker.c
+# file: src/park/parker.h
 s|os_store_i64(&p->armed, armed, OS_SEQ_CST); /\* S2 \*/|os_store_i64(\&p->armed, armed, OS_RELEASE); /* S2 */|

@@ -3,5 +3,5 @@
 # promise: 1 any time, any thread
 # scenarios: s1
 # memory: both
-# file: src/park/parker.c
+# file: src/park/parker.h
 s|if (earliest != armed) { /\* below|if (earliest > armed) { /* below|

@@ -3,6 +3,6 @@
 # promise: 1 any time, any thread
 # scenarios: s2
 # memory: both
-# file: src/park/parker.c
+# file: src/park/parker.h
 # unfit: counts
 s|if (earliest != armed) { /\* below|if (earliest < armed) { /* below|

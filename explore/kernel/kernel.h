@@ -27,7 +27,7 @@ int k_clock(clockid_t clock, lapse_time *now);
 void *k_self(void); /* zeroed room for a struct os_self of the calling thread */
 int k_thread_start(void (*fn)(void *), void *arg);
 int k_at_thread_exit(void (*fn)(void *), void *arg);
-long k_guarded(long (*fn)(void *), void (*exits)(void *), void *arg);
+long k_guarded(long (*fn)(const void *), const void *fn_arg, void (*exits)(void *), void *arg);
 int k_thread_id(void);
 int k_futex_wait(void *word, uint32_t v, lapse_time until);
 void k_futex_wake(void *word);

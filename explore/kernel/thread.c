@@ -57,7 +57,7 @@ void k_thread_leave(void)
 	x_end_thread();
 }
 
-long k_guarded(long (*fn)(void *), void (*exits)(void *), void *arg)
+long k_guarded(long (*fn)(const void *), const void *fn_arg, void (*exits)(void *), void *arg)
 {
 	struct k_thread *me = k_me();
 	long r;
@@ -67,7 +67,7 @@ long k_guarded(long (*fn)(void *), void (*exits)(void *), void *arg)
 	me->guards[me->guard_count].exits = exits;
 	me->guards[me->guard_count].arg = arg;
 	me->guard_count++;
-	r = fn(arg);
+	r = fn(fn_arg);
 	me->guard_count--;
 	return r;
 }

@@ -16,9 +16,16 @@ int os_thread_start(void (*fn)(void *), void *arg)
 	return k_thread_start(fn, arg);
 }
 
-long os_guarded(long (*fn)(void *), void (*exits)(void *), void *arg)
+static long call(const void *arg)
 {
-	return k_guarded(fn, exits, arg);
+	const struct os_fn *f = arg;
+
+	return f->fn != NULL ? f->fn(f->arg) : f->on_fn(f->sysfd, f->arg);
+}
+
+long os_guarded(const struct os_fn *f, void (*exits)(void *), void *arg)
+{
+	return k_guarded(call, f, exits, arg);
 }
 
 int os_at_thread_exit(void (*fn)(void *), void *arg)

@@ -174,6 +174,16 @@ OS_INLINE long os_write(int fd, const void *buf, size_t n)
 	return k_write(fd, buf, n);
 }
 
+OS_INLINE long os_pread(int fd, void *buf, size_t n, off_t offset)
+{
+	return k_preadv2(fd, &(struct iovec){buf, n}, 1, offset, 0);
+}
+
+OS_INLINE long os_pwrite(int fd, const void *buf, size_t n, off_t offset)
+{
+	return k_pwritev2(fd, &(struct iovec){(void *)(uintptr_t)buf, n}, 1, offset, 0);
+}
+
 OS_INLINE long os_readv(int fd, const struct iovec *iov, int count)
 {
 	return k_readv(fd, iov, count);

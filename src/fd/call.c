@@ -6,13 +6,16 @@
 #include <sys/wait.h>
 
 /* -1 after an interruption: the cause that holds, or held when fn was interrupted; else fn's own
- * affair. */
+ * affair, as is every other result. */
 static long verdict(struct lp_op *op, const struct lp_foreign *f)
 {
-	int error = errno;
+	int error;
 	int r = 0;
 
-	if (f->result == -1 && (f->open.verdict != 0 || error == EINTR)) {
+	if (f->result != -1)
+		return f->result;
+	error = errno;
+	if (f->open.verdict != 0 || error == EINTR) {
 		r = lp_op_look(op);
 		if (r == 0) {
 			r = f->open.verdict;
@@ -21,12 +24,12 @@ static long verdict(struct lp_op *op, const struct lp_foreign *f)
 		}
 	}
 	errno = error;
-	return r < 0 ? lp_ret(r) : f->result;
+	return r < 0 ? lp_ret(r) : -1;
 }
 
 /* An operation that has begun, or is within scopes alone. Its sides, if any, hold our place. Armed for
- * what op->earliest and the scopes say: a guess that holds saves the second look. */
-static int run(struct lp_op *op, struct lp_foreign *f)
+ * what op->earliest and the scopes say: a guess that holds saves the second look. In line: parker.h. */
+OS_INLINE int run(struct lp_op *op, struct lp_foreign *f)
 {
 	lapse_time guess = lp_time_min(op->earliest, lp_scope_guess());
 	struct lp_parker *p;
@@ -34,7 +37,7 @@ static int run(struct lp_op *op, struct lp_foreign *f)
 
 	if (r < 0)
 		return r;
-	lp_op_take_places(op, p);
+	lp_op_take_places(op, p, LAPSE_NEVER); /* lp_foreign_begin says since when */
 	f->open.look = lp_op_look_asleep;
 	f->open.look_ctx = op;
 	f->now = &op->now;
@@ -49,7 +52,7 @@ static void nothing(void *unused)
 
 long lapse_call(long (*fn)(void *arg), void *arg)
 {
-	struct lp_foreign f = {.fn = fn, .arg = arg, .leave = nothing};
+	struct lp_foreign f;
 	struct lp_op op;
 	int r;
 
@@ -59,24 +62,16 @@ long lapse_call(long (*fn)(void *arg), void *arg)
 	if (!lp_scope_any())
 		return fn(arg); /* nothing could end it */
 	lp_op_start(&op, NULL, "call");
+	f.fn = (struct os_fn){.fn = fn, .arg = arg};
+	f.leave = nothing;
+	f.leave_arg = NULL;
+	f.open.on = NULL;
+	f.open.dirs = 0;
 	r = run(&op, &f);
 	return r < 0 ? lp_ret(r) : verdict(&op, &f);
 }
 
 /* ---- On a handle ---- */
-
-struct on {
-	long (*fn)(int sysfd, void *arg);
-	void *arg;
-	int sysfd;
-};
-
-static long call_on(void *arg)
-{
-	const struct on *o = arg;
-
-	return o->fn(o->sysfd, o->arg);
-}
 
 /* The thread ends in fn: the handle must not wait for it for ever. */
 static void leave(void *op)
@@ -99,8 +94,7 @@ static int enter_on(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir
 
 long lapse_call_on(lapse_fd fd, int dir, long (*fn)(int sysfd, void *arg), void *arg)
 {
-	struct on on = {.fn = fn, .arg = arg};
-	struct lp_foreign f = {.fn = call_on, .arg = &on, .leave = leave};
+	struct lp_foreign f;
 	struct lp_side side;
 	struct lp_op op;
 	long r;
@@ -113,7 +107,8 @@ long lapse_call_on(lapse_fd fd, int dir, long (*fn)(int sysfd, void *arg), void 
 	if (r < 0)
 		return lp_ret(r);
 	op.earliest = lp_side_deadline(&side);
-	on.sysfd = lp_sysfd(side.slot);
+	f.fn = (struct os_fn){.on_fn = fn, .sysfd = lp_sysfd(side.slot), .arg = arg};
+	f.leave = leave;
 	f.leave_arg = &op;
 	f.open.on = side.slot;
 	f.open.dirs = dir;
@@ -121,7 +116,10 @@ long lapse_call_on(lapse_fd fd, int dir, long (*fn)(int sysfd, void *arg), void 
 	if (r == 0 && f.child)
 		return f.result; /* whatever was held is the parent's */
 	r = r < 0 ? lp_ret(r) : verdict(&op, &f);
-	lp_op_end(&op);
+	if (dir == 0)
+		lp_op_end(&op);
+	else
+		lp_op_finish(&op);
 	return r;
 }
 

@@ -14,6 +14,14 @@ struct lp_cursor {
 	struct iovec window[LP_CURSOR_WINDOW];
 };
 
+/* Field by field: the window is written before it is read, and as large as all the rest of a call. */
+OS_INLINE void lp_cursor_begin(struct lp_cursor *c, const struct iovec *iov, size_t count)
+{
+	c->iov = iov;
+	c->count = count;
+	c->skip = 0;
+}
+
 /* What to hand to the kernel next. */
 OS_INLINE const struct iovec *lp_cursor_next(struct lp_cursor *c, int *count)
 {

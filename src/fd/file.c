@@ -10,7 +10,7 @@ struct at {
 	const struct iovec *iov;
 	int count;
 	off_t offset;
-	long error; /* why a write stopped after some bytes, or 0 */
+	long error; /* of a write that stopped after some bytes, or 0 */
 };
 
 /* -1 would mean the file's own position to these system calls. */
@@ -23,11 +23,21 @@ static long try_preadv(struct lp_op *op, struct lp_side *side, void *arg)
 	return lp_file_readv(op, side, a->iov, a->count, a->offset);
 }
 
+/* Of one buffer, whose array is our own. */
+static long try_pread(struct lp_op *op, struct lp_side *side, void *arg)
+{
+	const struct at *a = arg;
+
+	if (a->offset < 0)
+		return -EINVAL;
+	return lp_file_read(op, side, a->iov->iov_base, a->iov->iov_len, a->offset);
+}
+
 /* All of it; or, where the kernel decides how much, what it took. */
 static long try_pwritev(struct lp_op *op, struct lp_side *side, void *arg)
 {
 	struct at *a = arg;
-	struct lp_cursor c = {.iov = a->iov, .count = (size_t)a->count};
+	struct lp_cursor c;
 	bool direct = lp_file_is_direct(op, side);
 	long total = 0;
 	int count = a->count;
@@ -38,6 +48,7 @@ static long try_pwritev(struct lp_op *op, struct lp_side *side, void *arg)
 	r = lp_file_writev(op, side, a->iov, count, a->offset);
 	if (r <= 0 || direct)
 		return r;
+	lp_cursor_begin(&c, a->iov, (size_t)count);
 	while (r > 0) {
 		total += r;
 		if (!lp_cursor_advance(&c, (size_t)r))
@@ -53,6 +64,23 @@ static long try_pwritev(struct lp_op *op, struct lp_side *side, void *arg)
 	return total;
 }
 
+static long try_pwrite(struct lp_op *op, struct lp_side *side, void *arg)
+{
+	const struct at *a = arg;
+
+	if (a->offset >= 0 && lp_file_is_direct(op, side))
+		return lp_file_write(op, side, a->iov->iov_base, a->iov->iov_len, a->offset);
+	return try_pwritev(op, side, arg);
+}
+
+/* a->error says why a write stopped after some bytes. */
+static ssize_t run_pwrite(lapse_fd fd, lp_try_fn *try, struct at *a)
+{
+	ssize_t r = lp_op_run_pinned(fd, LAPSE_WRITE, "pwrite", try, a);
+
+	return a->error < 0 ? lp_count_or(r, a->error) : r;
+}
+
 ssize_t lapse_preadv(lapse_fd fd, const struct iovec *iov, int count, off_t offset)
 {
 	struct at a = {.iov = iov, .count = count, .offset = offset};
@@ -63,23 +91,24 @@ ssize_t lapse_preadv(lapse_fd fd, const struct iovec *iov, int count, off_t offs
 ssize_t lapse_pwritev(lapse_fd fd, const struct iovec *iov, int count, off_t offset)
 {
 	struct at a = {.iov = iov, .count = count, .offset = offset};
-	ssize_t r = lp_op_run_pinned(fd, LAPSE_WRITE, "pwrite", try_pwritev, &a);
 
-	return a.error < 0 ? lp_count_or(r, a.error) : r;
+	return run_pwrite(fd, try_pwritev, &a);
 }
 
 ssize_t lapse_pread(lapse_fd fd, void *buf, size_t n, off_t offset)
 {
-	struct iovec iov = {buf, n};
+	const struct iovec iov = {buf, n};
+	struct at a = {.iov = &iov, .count = 1, .offset = offset};
 
-	return lapse_preadv(fd, &iov, 1, offset);
+	return lp_op_run_pinned(fd, LAPSE_READ, "pread", try_pread, &a);
 }
 
 ssize_t lapse_pwrite(lapse_fd fd, const void *buf, size_t n, off_t offset)
 {
-	struct iovec iov = {(void *)(uintptr_t)buf, n};
+	const struct iovec iov = {(void *)(uintptr_t)buf, n};
+	struct at a = {.iov = &iov, .count = 1, .offset = offset};
 
-	return lapse_pwritev(fd, &iov, 1, offset);
+	return run_pwrite(fd, try_pwrite, &a);
 }
 
 static long try_call(struct lp_op *op, struct lp_side *side, void *arg)

@@ -42,7 +42,7 @@ enum lp_job_end lp_op_await_job(struct lp_op *op, struct lp_job *job, long *verd
 	*verdict = r;
 	if (r < 0)
 		return LP_JOB_WITHDRAWN;
-	lp_op_take_places(op, p);
+	lp_op_take_places(op, p, os_now_coarse());
 	lp_job_start(job, p);
 	lp_scope_forget();
 	*verdict = lp_sleep(p, op->earliest, look_for_job, &a, lp_park_futex, NULL);
@@ -274,13 +274,16 @@ static long read_now(struct lp_slot *slot, const struct iovec *iov, int count, o
 	return -EAGAIN;
 }
 
-static long read_in_steps(struct lp_op *op, struct lp_side *side, struct lp_cursor *c, off_t offset)
+static long read_in_steps(struct lp_op *op, struct lp_side *side, const struct iovec *all,
+                          int all_count, off_t offset)
 {
+	struct lp_cursor c;
 	long total = 0;
 
+	lp_cursor_begin(&c, all, (size_t)all_count);
 	for (;;) {
 		int count;
-		const struct iovec *iov = lp_cursor_next(c, &count);
+		const struct iovec *iov = lp_cursor_next(&c, &count);
 		size_t size = 0;
 		long r = read_now(side->slot, iov, count, offset);
 
@@ -289,7 +292,7 @@ static long read_in_steps(struct lp_op *op, struct lp_side *side, struct lp_curs
 		if (r <= 0)
 			return total > 0 ? total : r;
 		total += r;
-		if (!lp_cursor_advance(c, (size_t)r) || (size_t)r < size)
+		if (!lp_cursor_advance(&c, (size_t)r) || (size_t)r < size)
 			return total;
 		if (offset != LP_HERE)
 			offset += r;
@@ -301,15 +304,25 @@ static long read_in_steps(struct lp_op *op, struct lp_side *side, struct lp_curs
 long lp_file_readv(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count,
                    off_t offset)
 {
-	struct lp_cursor c = {.iov = iov, .count = (size_t)count};
+	int sysfd = lp_sysfd(side->slot);
 	long r = 0;
 
 	if (lp_file_is_direct(op, side))
-		return offset == LP_HERE ? os_readv(lp_sysfd(side->slot), iov, count)
-		                         : os_preadv2(lp_sysfd(side->slot), iov, count, offset, 0);
+		return offset == LP_HERE ? os_readv(sysfd, iov, count)
+		                         : os_preadv2(sysfd, iov, count, offset, 0);
 	if (lp_slot_knows(side->slot, LP_NO_NOWAIT_READ) || count > LP_IOV_MAX || count <= 0)
 		r = check_array(iov, count); /* otherwise the first try does */
-	return r < 0 ? r : read_in_steps(op, side, &c, offset);
+	return r < 0 ? r : read_in_steps(op, side, iov, count, offset);
+}
+
+long lp_file_read(struct lp_op *op, struct lp_side *side, void *buf, size_t n, off_t offset)
+{
+	const struct iovec iov = {buf, n};
+	int sysfd = lp_sysfd(side->slot);
+
+	if (lp_file_is_direct(op, side))
+		return offset == LP_HERE ? os_read(sysfd, buf, n) : os_pread(sysfd, buf, n, offset);
+	return read_in_steps(op, side, &iov, 1, offset);
 }
 
 /* ---- Writing ---- */
@@ -366,8 +379,8 @@ static void move_position(struct lp_slot *slot, const struct lp_file_call *call,
 		(void)os_lseek(lp_sysfd(slot), call->st.st_size, SEEK_SET);
 }
 
-long lp_file_writev(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count,
-                    off_t offset)
+static long write_by_job(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count,
+                         off_t offset)
 {
 	struct lp_slot *slot = side->slot;
 	struct lp_file_call call = {.changes = true};
@@ -375,8 +388,6 @@ long lp_file_writev(struct lp_op *op, struct lp_side *side, const struct iovec *
 	struct lp_job *job;
 	long r;
 
-	if (lp_file_is_direct(op, side))
-		return os_pwritev2(lp_sysfd(slot), iov, count, offset, 0);
 	r = count < 0 ? -EINVAL : lp_job_take(&job);
 	if (r < 0)
 		return r;
@@ -396,4 +407,23 @@ long lp_file_writev(struct lp_op *op, struct lp_side *side, const struct iovec *
 	}
 	lp_job_put(job);
 	return r;
+}
+
+long lp_file_writev(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count,
+                    off_t offset)
+{
+	if (lp_file_is_direct(op, side))
+		return os_pwritev2(lp_sysfd(side->slot), iov, count, offset, 0);
+	return write_by_job(op, side, iov, count, offset);
+}
+
+long lp_file_write(struct lp_op *op, struct lp_side *side, const void *buf, size_t n, off_t offset)
+{
+	const struct iovec iov = {(void *)(uintptr_t)buf, n};
+	int sysfd = lp_sysfd(side->slot);
+
+	if (lp_file_is_direct(op, side))
+		return offset == LP_HERE ? os_write(sysfd, buf, n)
+		                         : os_pwrite(sysfd, buf, n, offset);
+	return write_by_job(op, side, &iov, 1, offset);
 }

@@ -63,5 +63,9 @@ long lp_file_readv(struct lp_op *op, struct lp_side *side, const struct iovec *i
                    off_t offset);
 long lp_file_writev(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count,
                     off_t offset);
+/* The same with one buffer: the kernel takes long to copy an array of them, and needs none if the call
+ * is made directly. */
+long lp_file_read(struct lp_op *op, struct lp_side *side, void *buf, size_t n, off_t offset);
+long lp_file_write(struct lp_op *op, struct lp_side *side, const void *buf, size_t n, off_t offset);
 
 #endif

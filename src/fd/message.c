@@ -135,10 +135,11 @@ static long try_recvmsg(struct lp_op *op, struct lp_side *side, void *arg)
 static long recvmsg_rest(struct lp_op *op, struct lp_side *side, const struct msghdr *msg,
                          int flags, long first, long *error)
 {
-	struct lp_cursor c = {.iov = msg->msg_iov, .count = msg->msg_iovlen};
+	struct lp_cursor c;
 	size_t n = (size_t)first;
 	long total = 0;
 
+	lp_cursor_begin(&c, msg->msg_iov, msg->msg_iovlen);
 	while (lp_cursor_advance(&c, n) && (*error = lp_op_progress(op)) == 0) {
 		struct msghdr rest = {0};
 		struct messages a = {.msg = &rest, .flags = flags};
@@ -298,11 +299,8 @@ static long send_message(struct lp_op *op, struct lp_side *side, const struct ms
 		*error = r < 0 ? r : 0;
 		if (r <= 0)
 			return total;
-		if (total == 0) { /* now the kernel has read it, and so may we */
-			c.iov = msg->msg_iov;
-			c.count = msg->msg_iovlen;
-			c.skip = 0;
-		}
+		if (total == 0) /* now the kernel has read it, and so may we */
+			lp_cursor_begin(&c, msg->msg_iov, msg->msg_iovlen);
 		total += r;
 		if (!lp_cursor_advance(&c, (size_t)r) || (flags & MSG_DONTWAIT) != 0 ||
 		    (*error = lp_op_progress(op)) < 0)

@@ -94,16 +94,16 @@ int lp_op_look_asleep(void *ctx, lapse_time *earliest)
 
 /* ---- Places and turns ---- */
 
-static void note(const struct lp_op *op, struct lp_parker *p)
+static void note(const struct lp_op *op, struct lp_parker *p, lapse_time since)
 {
 	const struct lp_slot *slot = op->side_count == 0 ? NULL : op->sides[0].slot;
 
-	lp_parker_note(p, op->name, slot == NULL ? 0 : (uint64_t)lp_slot_handle(slot));
+	lp_parker_note(p, op->name, slot == NULL ? 0 : (uint64_t)lp_slot_handle(slot), since);
 }
 
-void lp_op_take_places(struct lp_op *op, struct lp_parker *p)
+void lp_op_take_places(struct lp_op *op, struct lp_parker *p, lapse_time since)
 {
-	note(op, p);
+	note(op, p, since);
 	for (int i = 0; i < op->side_count; i++) {
 		struct lp_side *side = &op->sides[i];
 
@@ -120,16 +120,15 @@ void lp_op_take_places(struct lp_op *op, struct lp_parker *p)
 	}
 }
 
-/* The other half: out of the place, while the turn is still ours, or out of the list. */
+/* The other half: out of the place, or out of the list. */
 static void leave_place(struct lp_side *side)
 {
-	if (!side->placed)
-		return;
-	side->placed = false;
-	if (side->has_turn)
-		os_store_ptr(&side->slot->place[lp_index(side->dirs)], NULL, OS_RELAXED);
-	else
+	if (side->has_turn) {
+		lp_side_leave_place(side);
+	} else if (side->placed) {
+		side->placed = false;
 		lp_waiter_leave(side->slot, &side->waiter);
+	}
 }
 
 struct queued {
@@ -162,7 +161,7 @@ int lp_op_turn(struct lp_op *op, struct lp_side *side)
 	if (side->has_turn)
 		return lp_op_look(op);
 	side->placed = true;
-	lp_op_take_places(op, p);
+	lp_op_take_places(op, p, os_now_coarse());
 	r = lp_sleep(p, op->earliest, look_queued, &q, lp_park_futex, NULL);
 	side->placed = false;
 	side->has_turn = r > 0 || lp_turn_quit(side->slot, &side->waiter);
@@ -190,6 +189,18 @@ int lp_op_begin_queued(struct lp_op *op, lapse_fd fd, int dir)
 
 	if (r == 0)
 		r = lp_op_turn(op, &op->sides[0]);
+	if (r < 0)
+		lp_op_end(op);
+	return r;
+}
+
+int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir, const char *name)
+{
+	int r = lp_op_enter(op, side, fd, dir, name);
+
+	if (os_unlikely(r != 0))
+		return r == -EAGAIN ? lp_op_begin_queued(op, fd, dir) : r;
+	r = lp_op_look_first(op, side);
 	if (r < 0)
 		lp_op_end(op);
 	return r;
@@ -244,7 +255,7 @@ int lp_op_wait(struct lp_op *op, struct lp_side *side, short events)
 	r = lp_parker_pollable(&p);
 	if (r < 0)
 		return r;
-	lp_op_take_places(op, p);
+	lp_op_take_places(op, p, os_now_coarse());
 	fds[1] = (struct pollfd){.fd = lp_sysfd(side->slot), .events = events};
 	r = lp_sleep(p, op->earliest, look_for_event, &awaited, lp_ready_park, &ready);
 	if (r < 0)
@@ -271,7 +282,7 @@ int lp_op_back_off(struct lp_op *op)
 
 	if (r < 0)
 		return r;
-	lp_op_take_places(op, p);
+	lp_op_take_places(op, p, os_now_coarse());
 	if (op->back_off_us < 16000)
 		op->back_off_us = op->back_off_us == 0 ? 500 : op->back_off_us * 2;
 	end = os_now() + op->back_off_us * LAPSE_US;
@@ -286,7 +297,7 @@ static long call_until(struct lp_op *op, struct lp_interruptible *way, lp_look_f
 
 	if (r < 0)
 		return r;
-	lp_op_take_places(op, p);
+	lp_op_take_places(op, p, os_now_coarse());
 	r = lp_sleep(p, op->earliest, look, ctx, lp_interrupt_park, way);
 	return r < 0 ? r : way->result;
 }

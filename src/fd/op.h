@@ -58,17 +58,24 @@ int lp_op_turn(struct lp_op *op, struct lp_side *side);
 /* Leave every list and place, give every turn up, unpin every side. */
 void lp_op_end(struct lp_op *op);
 
-/* The same for what lp_op_begin began. */
-OS_INLINE void lp_op_finish(struct lp_op *op)
+/* Out of the place, if it is in there: while the turn is still ours. */
+OS_INLINE void lp_side_leave_place(struct lp_side *side)
 {
-	if (os_unlikely(op->sides[0].placed))
-		lp_op_end(op);
-	else
-		lp_turn_give(op->sides[0].slot, op->sides[0].dirs);
+	if (side->placed)
+		os_store_ptr(&side->slot->place[lp_index(side->dirs)], NULL, OS_RELAXED);
+	side->placed = false;
 }
 
-/* Have the places of all sides hold our parker (S1): before a sleep of one's own. */
-void lp_op_take_places(struct lp_op *op, struct lp_parker *p);
+/* The end of what lp_op_begin began. */
+OS_INLINE void lp_op_finish(struct lp_op *op)
+{
+	lp_side_leave_place(&op->sides[0]);
+	lp_turn_give(op->sides[0].slot, op->sides[0].dirs);
+}
+
+/* Have the places of all sides hold our parker (S1): before a sleep of one's own. lapse_dump says since
+ * when that is. */
+void lp_op_take_places(struct lp_op *op, struct lp_parker *p, lapse_time since);
 
 /* Wait until the descriptor of a side may be tried again, or a cause holds. 0 or -errno. */
 int lp_op_wait(struct lp_op *op, struct lp_side *side, short events);
@@ -166,18 +173,7 @@ OS_INLINE int lp_op_enter(struct lp_op *op, struct lp_side *side, lapse_fd fd, i
 
 /* The same, and a look. The way without a queue, a deadline or a scope is all here: one compare-and-swap
  * in, one out, no clock. */
-OS_INLINE int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir,
-                          const char *name)
-{
-	int r = lp_op_enter(op, side, fd, dir, name);
-
-	if (os_unlikely(r != 0))
-		return r == -EAGAIN ? lp_op_begin_queued(op, fd, dir) : r;
-	r = lp_op_look_first(op, side);
-	if (r < 0)
-		lp_op_end(op);
-	return r;
-}
+int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir, const char *name);
 
 /* Try once, as the descriptor allows without waiting: a result, or -errno; -EAGAIN: wait. */
 typedef long lp_try_fn(struct lp_op *op, struct lp_side *side, void *arg);

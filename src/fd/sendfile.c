@@ -27,9 +27,9 @@ static long copy(struct lp_transfer *t, off_t *offset)
 	long error = 0;
 
 	while (t->left > 0 && error == 0) {
-		struct iovec iov = {buf, lp_transfer_most(t, sizeof buf)};
+		size_t most = lp_transfer_most(t, sizeof buf);
 		long at = position(&t->sides[0], offset);
-		long r = at < 0 ? at : lp_file_readv(&t->op, &t->sides[0], &iov, 1, at);
+		long r = at < 0 ? at : lp_file_read(&t->op, &t->sides[0], buf, most, at);
 		size_t went;
 
 		if (r <= 0)
@@ -98,18 +98,17 @@ static long copy_between(struct lp_transfer *t, off_t *in_offset, off_t *out_off
 	char buf[COPY];
 
 	while (t->left > 0) {
-		struct iovec iov = {buf, lp_transfer_most(t, sizeof buf)};
-		long r = lp_file_readv(&t->op, &t->sides[0], &iov, 1,
-		                       in_offset != NULL ? *in_offset : LP_HERE);
+		size_t most = lp_transfer_most(t, sizeof buf);
+		long n = lp_file_read(&t->op, &t->sides[0], buf, most,
+		                      in_offset != NULL ? *in_offset : LP_HERE);
+		long r;
 
-		if (r <= 0)
-			return r;
-		iov.iov_len = (size_t)r;
-		r = lp_file_writev(&t->op, &t->sides[1], &iov, 1,
-		                   out_offset != NULL ? *out_offset : LP_HERE);
-		if (in_offset == NULL && r < (long)iov.iov_len)
-			(void)os_lseek(lp_transfer_in(t), (r > 0 ? r : 0) - (long)iov.iov_len,
-			               SEEK_CUR);
+		if (n <= 0)
+			return n;
+		r = lp_file_write(&t->op, &t->sides[1], buf, (size_t)n,
+		                  out_offset != NULL ? *out_offset : LP_HERE);
+		if (in_offset == NULL && r < n)
+			(void)os_lseek(lp_transfer_in(t), (r > 0 ? r : 0) - n, SEEK_CUR);
 		if (r <= 0)
 			return r < 0 ? r : -EIO;
 		if (in_offset != NULL)

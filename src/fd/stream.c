@@ -176,7 +176,7 @@ static long unfit(const struct lp_slot *slot, const struct iovec *iov, int count
 
 ssize_t lapse_writev(lapse_fd fd, const struct iovec *iov, int count)
 {
-	struct lp_cursor c = {.iov = iov, .count = (size_t)count};
+	struct lp_cursor c;
 	struct lp_side side;
 	struct lp_op op;
 	long total = 0;
@@ -186,6 +186,7 @@ ssize_t lapse_writev(lapse_fd fd, const struct iovec *iov, int count)
 	if (r < 0)
 		return lp_ret(r);
 	error = unfit(side.slot, iov, count);
+	lp_cursor_begin(&c, iov, (size_t)count);
 	while (error == 0) {
 		r = try_writev(&op, &side, &c);
 		r = lp_op_until_done(&op, &side, POLLOUT, try_writev, &c, r);

@@ -103,6 +103,8 @@ long lp_try_read_else(struct lp_op *op, struct lp_side *side, void *buf, size_t 
 {
 	struct iovec iov = {buf, n};
 
+	if (side->slot->kind == LP_FILE && !lp_slot_knows(side->slot, LP_KEPT))
+		return lp_file_read(op, side, buf, n, LP_HERE);
 	return lp_try_readv(op, side, &iov, 1);
 }
 
@@ -165,5 +167,7 @@ long lp_try_write_else(struct lp_op *op, struct lp_side *side, const void *buf, 
 {
 	struct iovec iov = {(void *)(uintptr_t)buf, n};
 
+	if (side->slot->kind == LP_FILE)
+		return lp_file_write(op, side, buf, n, LP_HERE);
 	return lp_try_writev(op, side, &iov, 1);
 }

@@ -123,8 +123,15 @@ int os_thread_id(void);
 /* By how many ns the kernel may delay the calling thread's timed sleeps. */
 int64_t os_timer_slack(void);
 
-/* Run fn(arg). If the thread ends in it (pthread_exit, cancellation), exits(arg) is called first. */
-long os_guarded(long (*fn)(void *), void (*exits)(void *), void *arg);
+/* A function to be called: fn(arg), or if that is NULL on_fn(sysfd, arg). */
+struct os_fn {
+	long (*fn)(void *arg);
+	long (*on_fn)(int sysfd, void *arg);
+	int sysfd;
+	void *arg;
+};
+/* Call it. If the thread ends in it (pthread_exit, cancellation), exits(arg) is called first. */
+long os_guarded(const struct os_fn *f, void (*exits)(void *), void *arg);
 
 /* Sleep while *a == v, until the instant (LAPSE_NEVER: no limit) or a wake. 0, -EAGAIN (*a != v),
  * -ETIMEDOUT, -EINTR; any of them may be spurious. */
@@ -202,6 +209,8 @@ uint64_t os_random(void);
 
 OS_INLINE long os_read(int fd, void *buf, size_t n);
 OS_INLINE long os_write(int fd, const void *buf, size_t n);
+OS_INLINE long os_pread(int fd, void *buf, size_t n, off_t offset);
+OS_INLINE long os_pwrite(int fd, const void *buf, size_t n, off_t offset);
 OS_INLINE long os_readv(int fd, const struct iovec *iov, int count);
 /* offset -1: at the file's own position. flags: RWF_... */
 OS_INLINE long os_preadv2(int fd, const struct iovec *iov, int count, off_t offset, int flags);

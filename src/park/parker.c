@@ -109,38 +109,18 @@ static void give_back(void *arg)
 	put(arg);
 }
 
-void lp_parker_aside(void)
+void lp_parker_drop(struct lp_parker *other, struct lp_parker *lasting)
 {
-	struct os_self *self = os_self();
-
-	if (self->aside == NULL)
-		self->aside = self->parker;
-	self->parker = NULL;
+	(void)os_at_thread_exit(give_back, lasting); /* it has its place there already */
+	put(other);
 }
 
-void lp_parker_back(struct lp_parker *p)
-{
-	struct os_self *self = os_self();
-	struct lp_parker *other = self->parker;
-
-	self->parker = p;
-	if (self->aside == p)
-		self->aside = NULL;
-	if (os_unlikely(other != NULL)) {
-		(void)os_at_thread_exit(give_back, p); /* it has its place there already */
-		put(other);
-	}
-}
-
-int lp_parker_mine(struct lp_parker **out)
+int lp_parker_make(struct lp_parker **out)
 {
 	struct os_self *self = os_self();
 	struct lp_parker *p;
 	int r;
 
-	lp_fork_check();
-	if ((*out = self->parker) != NULL)
-		return 0;
 	if ((r = lp_fork_start(forget_parents)) < 0)
 		return r;
 	os_lock(&lock);
@@ -171,13 +151,6 @@ int lp_parker_pollable(struct lp_parker **out)
 		return r;
 	(*out)->event = r;
 	return 0;
-}
-
-void lp_parker_note(struct lp_parker *p, const char *what, uint64_t on)
-{
-	os_store_ptr(&p->what, (void *)(uintptr_t)what, OS_RELAXED);
-	os_store_u64(&p->on, on, OS_RELAXED);
-	os_store_i64(&p->since, os_now_coarse(), OS_RELAXED);
 }
 
 /* After SENT the parker may be in its next call: what is read of it then costs a look too many. */
@@ -236,9 +209,9 @@ void lp_park_end(struct lp_parker *p)
 	(void)os_swap_u32(&p->state, LP_AWAKE);
 }
 
-bool lp_park_end_call(struct lp_parker *p)
+bool lp_park_end_sent(struct lp_parker *p)
 {
-	uint32_t seen = LP_ASLEEP_CALL;
+	uint32_t seen = LP_SENT;
 
 	while (!os_cas_u32(&p->state, &seen, LP_AWAKE))
 		if (seen == LP_NOTIFIED) {
@@ -263,29 +236,4 @@ int lp_park_futex(struct lp_parker *p, lapse_time until, void *way)
 	(void)os_futex_wait(&p->state, LP_ASLEEP_FUTEX, until);
 	lp_park_end(p);
 	return 0;
-}
-
-int lp_sleep(struct lp_parker *p, lapse_time guess, lp_look_fn *look, void *ctx, lp_park_fn *park,
-             void *way)
-{
-	lapse_time armed = guess;
-	int r;
-
-	for (;;) {
-		lapse_time earliest;
-
-		os_store_i64(&p->armed, armed, OS_SEQ_CST); /* S2 */
-		r = look(ctx, &earliest);                   /* S3 */
-		if (r != 0)
-			break;
-		if (earliest != armed) { /* below: a cause; above: it would wake for nothing */
-			armed = earliest;
-			continue;
-		}
-		r = park(p, armed, way); /* S4 */
-		if (r != 0)
-			break;
-	}
-	os_store_i64(&p->armed, LP_NOBODY, OS_RELAXED); /* S5 */
-	return r;
 }

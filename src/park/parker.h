@@ -32,6 +32,7 @@
 #define LP_PARKER_H
 
 #include "os/os.h"
+#include "park/fork.h"
 
 /* armed while awake. Below every deadline, so that one comparison does for both tests of C3. */
 #define LP_NOBODY INT64_MIN
@@ -86,16 +87,40 @@ struct lp_parker {
  * at S1, seq_cst; read at C2. */
 extern os_ptr lp_watcher;
 
-/* The calling thread's parker, made at first need. 0 or -errno (ENOMEM, EAGAIN). */
-int lp_parker_mine(struct lp_parker **p);
+/* The calling thread's parker, made if it has none. 0 or -errno (ENOMEM, EAGAIN). */
+int lp_parker_make(struct lp_parker **p);
+OS_INLINE int lp_parker_mine(struct lp_parker **p)
+{
+	lp_fork_check();
+	*p = os_self()->parker;
+	return *p != NULL ? 0 : lp_parker_make(p);
+}
 
 /* The same, able to sleep in ppoll. 0 or -errno (also EMFILE, ENFILE). */
 int lp_parker_pollable(struct lp_parker **p);
 
 /* While a thread runs foreign code in a call its parker is taken: put it aside, so that what is
- * called there finds another, and take it back. */
-void lp_parker_aside(void);
-void lp_parker_back(struct lp_parker *p);
+ * called there finds another, and take it back; the other goes. */
+OS_INLINE void lp_parker_aside(void)
+{
+	struct os_self *self = os_self();
+
+	if (self->aside == NULL)
+		self->aside = self->parker;
+	self->parker = NULL;
+}
+void lp_parker_drop(struct lp_parker *other, struct lp_parker *lasting);
+OS_INLINE void lp_parker_back(struct lp_parker *p)
+{
+	struct os_self *self = os_self();
+	struct lp_parker *other = self->parker;
+
+	self->parker = p;
+	if (self->aside == p)
+		self->aside = NULL;
+	if (os_unlikely(other != NULL))
+		lp_parker_drop(other, p);
+}
 
 /* The one that is the thread's for life, of those it has: for places that outlast a call. */
 OS_INLINE struct lp_parker *lp_parker_lasting(struct lp_parker *mine)
@@ -105,8 +130,13 @@ OS_INLINE struct lp_parker *lp_parker_lasting(struct lp_parker *mine)
 	return aside != NULL ? aside : mine;
 }
 
-/* For lapse_dump: what the caller is about to sleep for, and on which handle. */
-void lp_parker_note(struct lp_parker *p, const char *what, uint64_t on);
+/* For lapse_dump: what the caller is about to sleep for, on which handle, and since when. */
+OS_INLINE void lp_parker_note(struct lp_parker *p, const char *what, uint64_t on, lapse_time since)
+{
+	os_store_ptr(&p->what, (void *)(uintptr_t)what, OS_RELAXED);
+	os_store_u64(&p->on, on, OS_RELAXED);
+	os_store_i64(&p->since, since, OS_RELAXED);
+}
 
 /* C3: the cause that was changed is a deadline, now `when`; or, with LP_NOBODY, any other. */
 void lp_unpark(struct lp_parker *p);
@@ -126,9 +156,33 @@ typedef int lp_look_fn(void *ctx, lapse_time *earliest);
 typedef int lp_park_fn(struct lp_parker *p, lapse_time until, void *way);
 
 /* S2 to S5: looks, and parks as often as it takes; returns the first result that is not 0. guess: the
- * earliest deadline as last known, or LAPSE_NEVER; a wrong one costs another look. */
-int lp_sleep(struct lp_parker *p, lapse_time guess, lp_look_fn *look, void *ctx, lp_park_fn *park,
-             void *way);
+ * earliest deadline as last known, or LAPSE_NEVER; a wrong one costs another look.
+ * In line, as is what else lies between a caller and the system call that is the point of it: behind
+ * that a processor guesses wrong where to return to, once for each frame. */
+OS_INLINE int lp_sleep(struct lp_parker *p, lapse_time guess, lp_look_fn *look, void *ctx,
+                       lp_park_fn *park, void *way)
+{
+	lapse_time armed = guess;
+	int r;
+
+	for (;;) {
+		lapse_time earliest;
+
+		os_store_i64(&p->armed, armed, OS_SEQ_CST); /* S2 */
+		r = look(ctx, &earliest);                   /* S3 */
+		if (r != 0)
+			break;
+		if (earliest != armed) { /* below: a cause; above: it would wake for nothing */
+			armed = earliest;
+			continue;
+		}
+		r = park(p, armed, way); /* S4 */
+		if (r != 0)
+			break;
+	}
+	os_store_i64(&p->armed, LP_NOBODY, OS_RELAXED); /* S5 */
+	return r;
+}
 
 /* The way for those who wait for nothing that the kernel knows of. `way` is not used. */
 int lp_park_futex(struct lp_parker *p, lapse_time until, void *way);
@@ -136,8 +190,14 @@ int lp_park_futex(struct lp_parker *p, lapse_time until, void *way);
 /* For other ways: begin is false if there was a notification; end takes one that came meanwhile. */
 bool lp_park_begin(struct lp_parker *p, enum lp_parker_state way);
 void lp_park_end(struct lp_parker *p);
-/* After LP_ASLEEP_CALL: waits for who is about to send. Was a signal sent, this time? */
-bool lp_park_end_call(struct lp_parker *p);
+/* After LP_ASLEEP_CALL. Was a signal sent, this time? Then waits for who is about to send. */
+bool lp_park_end_sent(struct lp_parker *p);
+OS_INLINE bool lp_park_end_call(struct lp_parker *p)
+{
+	uint32_t seen = LP_ASLEEP_CALL;
+
+	return os_unlikely(!os_cas_u32(&p->state, &seen, LP_AWAKE)) && lp_park_end_sent(p);
+}
 
 /* For lapse_dump: every parker that was ever made, in no order; NULL after the last. */
 struct lp_parker *lp_parker_each(struct lp_parker *last);

@@ -181,13 +181,26 @@ static bool admit_at_times(lapse_time now)
 {
 	struct os_self *self = os_self();
 
-	if (now == LP_UNREAD)
-		now = os_now();
 	if (self->blocks || now - self->asked >= ask_ns) {
 		self->asked = now;
 		self->blocks = os_interrupt_admit();
 	}
 	return self->blocks;
+}
+
+int lp_foreign_begin(struct lp_foreign *f, struct lp_parker *p, lapse_time until)
+{
+	lapse_time now = *f->now == LP_UNREAD ? os_now() : *f->now;
+	int r;
+
+	f->forks = os_load_u32(&lp_fork_count, OS_RELAXED);
+	os_store_i64(&p->since, now, OS_RELAXED);
+	r = begin(&f->open, p, until);
+	if (r == 0) {
+		f->blocks = admit_at_times(now);
+		lp_parker_aside();
+	}
+	return r;
 }
 
 static void foreign_end(struct lp_foreign *f)
@@ -199,36 +212,20 @@ static void foreign_end(struct lp_foreign *f)
 	lp_parker_back(f->open.parker);
 }
 
-static void thread_ends(void *arg)
+/* A result of -1 with EINTR is the interruption's doing only if there was one. */
+bool lp_foreign_end(struct lp_foreign *f)
 {
-	struct lp_foreign *f = arg;
+	lp_fork_check();
+	f->child = f->forks != os_load_u32(&lp_fork_count, OS_RELAXED);
+	foreign_end(f);
+	return f->result == -1 && errno == EINTR && f->open.in_vain && f->open.verdict == 0;
+}
+
+void lp_foreign_abandon(void *foreign)
+{
+	struct lp_foreign *f = foreign;
 
 	foreign_end(f);
 	os_store_i64(&f->open.parker->armed, LP_NOBODY, OS_RELAXED);
 	f->leave(f->leave_arg);
-}
-
-static long run(void *arg)
-{
-	struct lp_foreign *f = arg;
-
-	return f->fn(f->arg);
-}
-
-/* A result of -1 with EINTR is the interruption's doing only if there was one. */
-int lp_interrupt_park_foreign(struct lp_parker *p, lapse_time until, void *way)
-{
-	struct lp_foreign *f = way;
-	uint32_t forks = os_load_u32(&lp_fork_count, OS_RELAXED);
-	int r = begin(&f->open, p, until);
-
-	if (r != 0)
-		return r < 0 ? r : 0;
-	f->blocks = admit_at_times(*f->now);
-	lp_parker_aside();
-	f->result = os_guarded(run, thread_ends, f);
-	lp_fork_check();
-	f->child = forks != os_load_u32(&lp_fork_count, OS_RELAXED);
-	foreign_end(f);
-	return f->result == -1 && errno == EINTR && f->open.in_vain && f->open.verdict == 0 ? 0 : 1;
 }

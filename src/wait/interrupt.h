@@ -48,20 +48,36 @@ struct lp_interruptible {
 };
 int lp_interrupt_park(struct lp_parker *p, lapse_time until, void *interruptible);
 
-/* In fn. Parks until it has returned; again if it was interrupted although, as look says, no cause
- * holds. leave(arg) is called if the thread ends in fn. */
+/* In a foreign function. leave(arg) is called if the thread ends in there. */
 struct lp_foreign {
 	struct lp_open_call open; /* on, dirs, look, look_ctx are the caller's to fill in */
-	long (*fn)(void *arg);
-	void *arg;
+	struct os_fn fn;
 	void (*leave)(void *arg);
 	void *leave_arg;
 	const lapse_time *now; /* the clock as of the last look, or LP_UNREAD */
 	long result;
 	bool child; /* fn has forked, and this is the child */
 	bool blocks;
+	uint32_t forks; /* as it began */
 };
-int lp_interrupt_park_foreign(struct lp_parker *p, lapse_time until, void *foreign);
+
+/* Before fn, and after it. Begin: 0; > 0: do not, look again; or -errno. End: was it interrupted although,
+ * as look says, no cause holds? abandon(foreign): the thread ends in fn. */
+int lp_foreign_begin(struct lp_foreign *f, struct lp_parker *p, lapse_time until);
+bool lp_foreign_end(struct lp_foreign *f);
+void lp_foreign_abandon(void *foreign);
+
+/* Parks until fn has returned; again if it was interrupted in vain. */
+OS_INLINE int lp_interrupt_park_foreign(struct lp_parker *p, lapse_time until, void *foreign)
+{
+	struct lp_foreign *f = foreign;
+	int r = lp_foreign_begin(f, p, until);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	f->result = os_guarded(&f->fn, lp_foreign_abandon, f);
+	return lp_foreign_end(f) ? 0 : 1;
+}
 
 /* Is the calling thread in a call that holds this, with one of these directions' turns? */
 bool lp_interrupt_holds(const void *on, int dirs);

@@ -263,11 +263,13 @@ static void thread_ends(void *arg)
 /* A scope that fn entered and did not leave lies in a frame that is gone. */
 static void run_guarded(struct worker *w, struct lp_job *job)
 {
+	const struct os_fn call = {.fn = run, .arg = w};
+
 	w->job = job;
 	w->dropping = false;
 	job->runs_in = os_self();
 	os_store_ptr(&job->runner, w->parker, OS_SEQ_CST); /* S1 */
-	(void)os_guarded(run, thread_ends, w);
+	(void)os_guarded(&call, thread_ends, w);
 	os_self()->scope = NULL;
 }
 
@@ -302,7 +304,7 @@ static bool await_call(struct worker *w)
 {
 	struct idling i = {w, os_now() + idle_ns};
 
-	lp_parker_note(w->parker, "idle thread of the pool", 0);
+	lp_parker_note(w->parker, "idle thread of the pool", 0, os_now_coarse());
 	if (lp_sleep(w->parker, i.end, look_idle, &i, lp_park_futex, NULL) < 0) {
 		os_lock(&lock);
 		if (os_load_u32(&w->call, OS_SEQ_CST) == NONE) {

@@ -91,12 +91,12 @@ int os_thread_start(void (*fn)(void *), void *arg)
 	return -r;
 }
 
-long os_guarded(long (*fn)(void *), void (*exits)(void *), void *arg)
+long os_guarded(const struct os_fn *f, void (*exits)(void *), void *arg)
 {
 	long r;
 
 	pthread_cleanup_push(exits, arg);
-	r = fn(arg);
+	r = f->fn != NULL ? f->fn(f->arg) : f->on_fn(f->sysfd, f->arg);
 	pthread_cleanup_pop(0);
 	return r;
 }

@@ -203,6 +203,16 @@ OS_INLINE long os_write(int fd, const void *buf, size_t n)
 	return os_syscall(SYS_write, fd, (long)buf, (long)n, 0, 0, 0);
 }
 
+OS_INLINE long os_pread(int fd, void *buf, size_t n, off_t offset)
+{
+	return os_syscall(SYS_pread64, fd, (long)buf, (long)n, offset, 0, 0);
+}
+
+OS_INLINE long os_pwrite(int fd, const void *buf, size_t n, off_t offset)
+{
+	return os_syscall(SYS_pwrite64, fd, (long)buf, (long)n, offset, 0, 0);
+}
+
 OS_INLINE long os_readv(int fd, const struct iovec *iov, int count)
 {
 	return os_syscall(SYS_readv, fd, (long)iov, count, 0, 0, 0);
