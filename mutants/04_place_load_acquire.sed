@@ -3,5 +3,5 @@
 # promise: 1 any time, any thread
 # scenarios: s1
 # memory: c11
-# file: src/fd/turn.c
+# file: src/fd/turn.h
 s|p = os_load_ptr(&slot->place\[i\], OS_SEQ_CST); /\* C2 \*/|p = os_load_ptr(\&slot->place[i], OS_ACQUIRE); /* C2 */|

@@ -3,5 +3,5 @@
 # promise: 1 any time, any thread
 # scenarios: wait_set
 # memory: c11
-# file: src/fd/turn.c
-s|if ((os_load_u64(&slot->word, OS_SEQ_CST) & LP_OTHERS) != 0) /\* C2 \*/|if ((os_load_u64(\&slot->word, OS_ACQUIRE) \& LP_OTHERS) != 0) /* C2 */|
+# file: src/fd/turn.h
+s|OS_SEQ_CST) & LP_OTHERS) != 0)) /\* C2 \*/|OS_ACQUIRE) \& LP_OTHERS) != 0)) /* C2 */|

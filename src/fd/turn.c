@@ -115,7 +115,7 @@ void lp_waiter_leave(struct lp_slot *slot, struct lp_waiter *w)
 	os_unlock(&slot->lock);
 }
 
-static void nudge_list(struct lp_slot *slot, int dirs, lapse_time when)
+void lp_slot_nudge_list(struct lp_slot *slot, int dirs, lapse_time when)
 {
 	struct lp_waiter *w;
 
@@ -128,19 +128,4 @@ static void nudge_list(struct lp_slot *slot, int dirs, lapse_time when)
 				lp_nudge(w->parker, when);
 		} while (w != slot->list);
 	os_unlock(&slot->lock);
-}
-
-void lp_slot_nudge(struct lp_slot *slot, int dirs, lapse_time when)
-{
-	for (int i = 0; i < 2; i++) {
-		struct lp_parker *p;
-
-		if ((dirs & (1 << i)) == 0)
-			continue;
-		p = os_load_ptr(&slot->place[i], OS_SEQ_CST); /* C2 */
-		if (p != NULL)
-			lp_nudge(p, when); /* C3 */
-	}
-	if ((os_load_u64(&slot->word, OS_SEQ_CST) & LP_OTHERS) != 0) /* C2 */
-		nudge_list(slot, dirs, when);
 }

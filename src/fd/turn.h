@@ -53,6 +53,20 @@ void lp_waiter_leave(struct lp_slot *slot, struct lp_waiter *w);
 
 /* C2 and C3 for all who wait in these directions. `when` as for lp_nudge. Needs no pin: on a slot
  * that is used again it wakes in vain. */
-void lp_slot_nudge(struct lp_slot *slot, int dirs, lapse_time when);
+void lp_slot_nudge_list(struct lp_slot *slot, int dirs, lapse_time when);
+OS_INLINE void lp_slot_nudge(struct lp_slot *slot, int dirs, lapse_time when)
+{
+	for (int i = 0; i < 2; i++) {
+		struct lp_parker *p;
+
+		if ((dirs & (1 << i)) == 0)
+			continue;
+		p = os_load_ptr(&slot->place[i], OS_SEQ_CST); /* C2 */
+		if (p != NULL)
+			lp_nudge(p, when); /* C3 */
+	}
+	if (os_unlikely((os_load_u64(&slot->word, OS_SEQ_CST) & LP_OTHERS) != 0)) /* C2 */
+		lp_slot_nudge_list(slot, dirs, when);
+}
 
 #endif
