@@ -116,10 +116,7 @@ long lapse_call_on(lapse_fd fd, int dir, long (*fn)(int sysfd, void *arg), void 
 	if (r == 0 && f.child)
 		return f.result; /* whatever was held is the parent's */
 	r = r < 0 ? lp_ret(r) : verdict(&op, &f);
-	if (dir == 0)
-		lp_op_end(&op);
-	else
-		lp_op_finish(&op);
+	lp_op_finish(&op);
 	return r;
 }
 

@@ -6,6 +6,12 @@
 
 enum { BOTH = LAPSE_READ | LAPSE_WRITE };
 
+/* One copy of it for all but lapse_pread, which is called most. */
+static long run(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, void *arg)
+{
+	return lp_op_run_pinned(fd, dirs, name, try, arg);
+}
+
 struct at {
 	const struct iovec *iov;
 	int count;
@@ -76,7 +82,7 @@ static long try_pwrite(struct lp_op *op, struct lp_side *side, void *arg)
 /* a->error says why a write stopped after some bytes. */
 static ssize_t run_pwrite(lapse_fd fd, lp_try_fn *try, struct at *a)
 {
-	ssize_t r = lp_op_run_pinned(fd, LAPSE_WRITE, "pwrite", try, a);
+	ssize_t r = run(fd, LAPSE_WRITE, "pwrite", try, a);
 
 	return a->error < 0 ? lp_count_or(r, a->error) : r;
 }
@@ -85,7 +91,7 @@ ssize_t lapse_preadv(lapse_fd fd, const struct iovec *iov, int count, off_t offs
 {
 	struct at a = {.iov = iov, .count = count, .offset = offset};
 
-	return lp_op_run_pinned(fd, LAPSE_READ, "pread", try_preadv, &a);
+	return run(fd, LAPSE_READ, "pread", try_preadv, &a);
 }
 
 ssize_t lapse_pwritev(lapse_fd fd, const struct iovec *iov, int count, off_t offset)
@@ -122,7 +128,7 @@ static long try_call(struct lp_op *op, struct lp_side *side, void *arg)
 
 static int on_file(lapse_fd fd, const char *name, struct lp_file_call *call)
 {
-	return (int)lp_op_run_pinned(fd, BOTH, name, try_call, call);
+	return (int)run(fd, BOTH, name, try_call, call);
 }
 
 static long make_fsync(struct lp_file_call *call, int sysfd, int other)
@@ -206,7 +212,7 @@ static long try_fstat(struct lp_op *op, struct lp_side *side, void *arg)
 
 int lapse_fstat(lapse_fd fd, struct stat *st)
 {
-	return (int)lp_op_run_pinned(fd, BOTH, "fstat", try_fstat, st);
+	return (int)run(fd, BOTH, "fstat", try_fstat, st);
 }
 
 /* Directly: where a file is read does not depend on what it lies on. But its end does. */
@@ -247,7 +253,7 @@ off_t lapse_seek(lapse_fd fd, off_t offset, int whence)
 {
 	struct position a = {offset, whence};
 
-	return lp_op_run_pinned(fd, BOTH, "seek", try_seek, &a);
+	return run(fd, BOTH, "seek", try_seek, &a);
 }
 
 /* ---- Locks ---- */
@@ -282,7 +288,7 @@ static long try_flock(struct lp_op *op, struct lp_side *side, void *arg)
 int lapse_flock(lapse_fd fd, int operation)
 {
 	if ((operation & LOCK_NB) != 0)
-		return (int)lp_op_run_pinned(fd, BOTH, "flock", try_flock, &operation);
+		return (int)run(fd, BOTH, "flock", try_flock, &operation);
 	return take_lock(fd, "flock", os_call_flock(-1, operation | LOCK_NB),
 	                 os_call_flock(-1, operation));
 }

@@ -7,6 +7,8 @@
 
 bool lp_op_in_force(const struct lp_op *op)
 {
+	if (op->earliest != LAPSE_NEVER)
+		return true;
 	for (int i = 0; i < op->side_count; i++)
 		for (int d = 0; d < 2; d++) {
 			const struct lp_slot *slot = op->sides[i].slot;
@@ -274,8 +276,9 @@ static long read_now(struct lp_slot *slot, const struct iovec *iov, int count, o
 	return -EAGAIN;
 }
 
-static long read_in_steps(struct lp_op *op, struct lp_side *side, const struct iovec *all,
-                          int all_count, off_t offset)
+/* The first try gave r. */
+static long read_on(struct lp_op *op, struct lp_side *side, const struct iovec *all, int all_count,
+                    off_t offset, long r)
 {
 	struct lp_cursor c;
 	long total = 0;
@@ -285,8 +288,9 @@ static long read_in_steps(struct lp_op *op, struct lp_side *side, const struct i
 		int count;
 		const struct iovec *iov = lp_cursor_next(&c, &count);
 		size_t size = 0;
-		long r = read_now(side->slot, iov, count, offset);
 
+		if (total > 0)
+			r = read_now(side->slot, iov, count, offset);
 		if (r == -EAGAIN)
 			r = read_waiting(op, side, iov, count, offset, &size);
 		if (r <= 0)
@@ -312,17 +316,22 @@ long lp_file_readv(struct lp_op *op, struct lp_side *side, const struct iovec *i
 		                         : os_preadv2(sysfd, iov, count, offset, 0);
 	if (lp_slot_knows(side->slot, LP_NO_NOWAIT_READ) || count > LP_IOV_MAX || count <= 0)
 		r = check_array(iov, count); /* otherwise the first try does */
-	return r < 0 ? r : read_in_steps(op, side, iov, count, offset);
+	if (r < 0)
+		return r;
+	r = read_now(side->slot, iov, count < LP_IOV_MAX ? count : LP_IOV_MAX, offset);
+	return read_on(op, side, iov, count, offset, r);
 }
 
 long lp_file_read(struct lp_op *op, struct lp_side *side, void *buf, size_t n, off_t offset)
 {
 	const struct iovec iov = {buf, n};
 	int sysfd = lp_sysfd(side->slot);
+	long r;
 
 	if (lp_file_is_direct(op, side))
 		return offset == LP_HERE ? os_read(sysfd, buf, n) : os_pread(sysfd, buf, n, offset);
-	return read_in_steps(op, side, &iov, 1, offset);
+	r = read_now(side->slot, &iov, 1, offset);
+	return r == (long)n ? r : read_on(op, side, &iov, 1, offset, r);
 }
 
 /* ---- Writing ---- */

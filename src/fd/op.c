@@ -369,25 +369,3 @@ long lp_op_wait_and_retry(struct lp_op *op, struct lp_side *side, short events, 
 	}
 	return r;
 }
-
-/* A pinned operation waits for no event of the descriptor: -EAGAIN is a result here. */
-long lp_op_run_pinned(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, void *arg)
-{
-	struct lp_side side;
-	struct lp_op op;
-	long r;
-
-	lp_op_start(&op, &side, name);
-	r = lp_op_pin(&op, fd, dirs);
-	if (r < 0)
-		return lp_ret(r);
-	r = lp_op_look_first(&op, &side);
-	while (r == 0) {
-		r = try(&op, &side, arg);
-		if (r != -EINTR)
-			break;
-		r = lp_op_look(&op);
-	}
-	lp_op_end(&op);
-	return lp_ret(r);
-}

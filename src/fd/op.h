@@ -55,9 +55,6 @@ int lp_op_pin(struct lp_op *op, lapse_fd fd, int dirs);
  * nobody waits in a circle. 0 or -errno. */
 int lp_op_turn(struct lp_op *op, struct lp_side *side);
 
-/* Leave every list and place, give every turn up, unpin every side. */
-void lp_op_end(struct lp_op *op);
-
 /* Out of the place, if it is in there: while the turn is still ours. */
 OS_INLINE void lp_side_leave_place(struct lp_side *side)
 {
@@ -66,11 +63,22 @@ OS_INLINE void lp_side_leave_place(struct lp_side *side)
 	side->placed = false;
 }
 
-/* The end of what lp_op_begin began. */
+/* Leave every list and place, give every turn up, unpin every side. */
+void lp_op_end(struct lp_op *op);
+
+/* The same for what has one handle. */
 OS_INLINE void lp_op_finish(struct lp_op *op)
 {
-	lp_side_leave_place(&op->sides[0]);
-	lp_turn_give(op->sides[0].slot, op->sides[0].dirs);
+	struct lp_side *side = &op->sides[0];
+
+	if (side->has_turn) {
+		lp_side_leave_place(side);
+		lp_turn_give(side->slot, side->dirs);
+	} else if (os_unlikely(side->placed)) {
+		lp_op_end(op);
+	} else {
+		lp_slot_unpin(side->slot);
+	}
 }
 
 /* Have the places of all sides hold our parker (S1): before a sleep of one's own. lapse_dump says since
@@ -190,8 +198,28 @@ OS_INLINE long lp_op_until_done(struct lp_op *op, struct lp_side *side, short ev
 	return r;
 }
 
-/* A whole operation that is only pinned; sets errno. */
-long lp_op_run_pinned(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, void *arg);
+/* A whole operation that is only pinned; sets errno. It waits for no event of the descriptor: -EAGAIN is
+ * a result here. */
+OS_INLINE long lp_op_run_pinned(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, void *arg)
+{
+	struct lp_side side;
+	struct lp_op op;
+	long r;
+
+	lp_op_start(&op, &side, name);
+	r = lp_op_pin(&op, fd, dirs);
+	if (r < 0)
+		return lp_ret(r);
+	r = lp_op_look_first(&op, &side);
+	while (r == 0) {
+		r = try(&op, &side, arg);
+		if (r != -EINTR)
+			break;
+		r = lp_op_look(&op);
+	}
+	lp_op_finish(&op);
+	return lp_ret(r);
+}
 
 /* What a call that moves bytes returns: a count beats an error, which errno tells all the same. */
 OS_INLINE long lp_count_or(long count, long error)
