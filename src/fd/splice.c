@@ -14,11 +14,12 @@ static bool is_straight(const struct lp_transfer *t)
 	       !lp_slot_knows(in, LP_KEPT);
 }
 
-/* -EAGAIN does not say which end was not ready: the source is waited for first, and the destination
- * if that did not help. */
+/* -EAGAIN does not say which end was not ready: one is waited for, and the other if that did not help;
+ * it is then the first to be waited for the next time. */
 static long straight(struct lp_transfer *t)
 {
-	bool waited_in = false;
+	bool waits_in = true;
+	bool waited = false;
 
 	while (t->left > 0) {
 		long r = os_splice(lp_transfer_in(t), NULL, lp_transfer_out(t),
@@ -28,14 +29,13 @@ static long straight(struct lp_transfer *t)
 		if (r == 0)
 			return 0;
 		if (r > 0) {
-			waited_in = false;
+			waited = false;
 			r = lp_transfer_moved(t, r);
-		} else if (r == -EAGAIN && waited_in) {
-			waited_in = false;
-			r = lp_transfer_await_out(t, r);
 		} else {
-			waited_in = r == -EAGAIN;
-			r = lp_transfer_await_in(t, r);
+			if (waited)
+				waits_in = !waits_in;
+			waited = r == -EAGAIN;
+			r = waits_in ? lp_transfer_await_in(t, r) : lp_transfer_await_out(t, r);
 		}
 		if (r < 0)
 			return r;
