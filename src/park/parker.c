@@ -209,15 +209,14 @@ void lp_park_end(struct lp_parker *p)
 	(void)os_swap_u32(&p->state, LP_AWAKE);
 }
 
-bool lp_park_end_sent(struct lp_parker *p)
+bool lp_park_end_sent(struct lp_parker *p, uint32_t seen)
 {
-	uint32_t seen = LP_SENT;
-
-	while (!os_cas_u32(&p->state, &seen, LP_AWAKE))
+	do {
 		if (seen == LP_NOTIFIED) {
 			(void)os_futex_wait(&p->state, LP_NOTIFIED, LAPSE_NEVER);
 			seen = LP_SENT;
 		}
+	} while (!os_cas_u32(&p->state, &seen, LP_AWAKE));
 	return seen == LP_SENT;
 }
 

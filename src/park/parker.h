@@ -191,12 +191,14 @@ int lp_park_futex(struct lp_parker *p, lapse_time until, void *way);
 bool lp_park_begin(struct lp_parker *p, enum lp_parker_state way);
 void lp_park_end(struct lp_parker *p);
 /* After LP_ASLEEP_CALL. Was a signal sent, this time? Then waits for who is about to send. */
-bool lp_park_end_sent(struct lp_parker *p);
+bool lp_park_end_sent(struct lp_parker *p, uint32_t seen);
 OS_INLINE bool lp_park_end_call(struct lp_parker *p)
 {
 	uint32_t seen = LP_ASLEEP_CALL;
 
-	return os_unlikely(!os_cas_u32(&p->state, &seen, LP_AWAKE)) && lp_park_end_sent(p);
+	if (os_cas_u32(&p->state, &seen, LP_AWAKE))
+		return false;
+	return lp_park_end_sent(p, seen);
 }
 
 /* For lapse_dump: every parker that was ever made, in no order; NULL after the last. */
