@@ -16,11 +16,9 @@ int os_thread_start(void (*fn)(void *), void *arg)
 	return k_thread_start(fn, arg);
 }
 
-static long call(const void *arg)
+static long call(const void *f)
 {
-	const struct os_fn *f = arg;
-
-	return f->fn != NULL ? f->fn(f->arg) : f->on_fn(f->sysfd, f->arg);
+	return os_fn_call(f);
 }
 
 long os_guarded(const struct os_fn *f, void (*exits)(void *), void *arg)

@@ -28,7 +28,8 @@ static long verdict(struct lp_op *op, const struct lp_foreign *f)
 }
 
 /* An operation that has begun, or is within scopes alone. Its sides, if any, hold our place. Armed for
- * what op->earliest and the scopes say: a guess that holds saves the second look. In line: parker.h. */
+ * what op->earliest and the scopes say: a guess that holds saves the second look. In line for the same
+ * reason as lp_sleep. */
 OS_INLINE int run(struct lp_op *op, struct lp_foreign *f)
 {
 	lapse_time guess = lp_time_min(op->earliest, lp_scope_guess());
@@ -37,7 +38,7 @@ OS_INLINE int run(struct lp_op *op, struct lp_foreign *f)
 
 	if (r < 0)
 		return r;
-	lp_op_take_places(op, p, LAPSE_NEVER); /* lp_foreign_begin says since when */
+	lp_op_take_places_at(op, p, LAPSE_NEVER); /* lp_foreign_begin knows when */
 	f->open.look = lp_op_look_asleep;
 	f->open.look_ctx = op;
 	f->now = &op->now;

@@ -51,7 +51,7 @@ static int retire(lapse_fd fd, const char *name, struct lp_slot **out, lapse_tim
 	os_owned_reset(&slot->deadline[0], 0, LAPSE_NEVER);
 	os_owned_reset(&slot->deadline[1], 0, LAPSE_NEVER);
 	lp_slot_nudge(slot, LAPSE_READ | LAPSE_WRITE, LP_NOBODY);
-	lp_parker_note(p, name, (uint64_t)fd, os_now_coarse());
+	lp_parker_note(p, name, (uint64_t)fd);
 	os_store_ptr(&slot->closer, p, OS_SEQ_CST); /* S1 */
 	(void)lp_sleep(p, LAPSE_NEVER, look_alone, slot, lp_park_futex, NULL);
 	lp_kept_close(slot);

@@ -14,7 +14,7 @@ struct lp_cursor {
 	struct iovec window[LP_CURSOR_WINDOW];
 };
 
-/* Field by field: the window is written before it is read, and as large as all the rest of a call. */
+/* Field by field: clearing the window, which is written before it is read, would take long. */
 OS_INLINE void lp_cursor_begin(struct lp_cursor *c, const struct iovec *iov, size_t count)
 {
 	c->iov = iov;

@@ -6,7 +6,7 @@
 
 enum { BOTH = LAPSE_READ | LAPSE_WRITE };
 
-/* One copy of it for all but lapse_pread, which is called most. */
+/* One copy of it, which saves text, for all but lapse_pread, which is called most. */
 static long run(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, void *arg)
 {
 	return lp_op_run_pinned(fd, dirs, name, try, arg);
@@ -39,47 +39,56 @@ static long try_pread(struct lp_op *op, struct lp_side *side, void *arg)
 	return lp_file_read(op, side, a->iov->iov_base, a->iov->iov_len, a->offset);
 }
 
-/* All of it; or, where the kernel decides how much, what it took. */
-static long try_pwritev(struct lp_op *op, struct lp_side *side, void *arg)
+/* All of it, job after job. a->error: why it stopped after some bytes. */
+static long write_by_jobs(struct lp_op *op, struct lp_side *side, struct at *a)
 {
-	struct at *a = arg;
-	struct lp_cursor c;
-	bool direct = lp_file_is_direct(op, side);
-	long total = 0;
+	const struct iovec *iov = a->iov;
 	int count = a->count;
-	long r;
+	long total = 0;
+	struct lp_cursor c;
+	long r = lp_file_write_by_job(op, side, iov, count, a->offset);
 
-	if (a->offset < 0)
-		return -EINVAL;
-	r = lp_file_writev(op, side, a->iov, count, a->offset);
-	if (r <= 0 || direct)
+	if (r <= 0)
 		return r;
-	lp_cursor_begin(&c, a->iov, (size_t)count);
+	lp_cursor_begin(&c, iov, (size_t)count);
 	while (r > 0) {
 		total += r;
 		if (!lp_cursor_advance(&c, (size_t)r))
 			return total;
 		r = lp_op_progress(op);
 		if (r == 0) {
-			const struct iovec *iov = lp_cursor_next(&c, &count);
-
-			r = lp_file_writev(op, side, iov, count, a->offset + total);
+			iov = lp_cursor_next(&c, &count);
+			r = lp_file_write_by_job(op, side, iov, count, a->offset + total);
 		}
 	}
 	a->error = r;
 	return total;
 }
 
-static long try_pwrite(struct lp_op *op, struct lp_side *side, void *arg)
+/* Which way it goes is asked once: a direct call takes as much as the kernel decides. */
+static long try_pwritev(struct lp_op *op, struct lp_side *side, void *arg)
 {
-	const struct at *a = arg;
+	struct at *a = arg;
 
-	if (a->offset >= 0 && lp_file_is_direct(op, side))
-		return lp_file_write(op, side, a->iov->iov_base, a->iov->iov_len, a->offset);
-	return try_pwritev(op, side, arg);
+	if (a->offset < 0)
+		return -EINVAL;
+	if (!lp_file_is_direct(op, side))
+		return write_by_jobs(op, side, a);
+	return os_pwritev2(lp_sysfd(side->slot), a->iov, a->count, a->offset, 0);
 }
 
-/* a->error says why a write stopped after some bytes. */
+/* Of one buffer, as above. */
+static long try_pwrite(struct lp_op *op, struct lp_side *side, void *arg)
+{
+	struct at *a = arg;
+
+	if (a->offset < 0 || a->iov->iov_len > SSIZE_MAX)
+		return -EINVAL;
+	if (!lp_file_is_direct(op, side))
+		return write_by_jobs(op, side, a);
+	return os_pwrite(lp_sysfd(side->slot), a->iov->iov_base, a->iov->iov_len, a->offset);
+}
+
 static ssize_t run_pwrite(lapse_fd fd, lp_try_fn *try, struct at *a)
 {
 	ssize_t r = run(fd, LAPSE_WRITE, "pwrite", try, a);
@@ -275,7 +284,7 @@ static int take_lock(lapse_fd fd, const char *name, struct os_call now, struct o
 		r = os_call_now(&now);
 	if (r == -EAGAIN || r == -EINTR)
 		r = lp_op_call(&op, wait);
-	lp_op_end(&op);
+	lp_op_finish(&op);
 	return (int)lp_ret(r);
 }
 

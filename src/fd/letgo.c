@@ -44,7 +44,7 @@ enum lp_job_end lp_op_await_job(struct lp_op *op, struct lp_job *job, long *verd
 	*verdict = r;
 	if (r < 0)
 		return LP_JOB_WITHDRAWN;
-	lp_op_take_places(op, p, os_now_coarse());
+	lp_op_take_places(op, p);
 	lp_job_start(job, p);
 	lp_scope_forget();
 	*verdict = lp_sleep(p, op->earliest, look_for_job, &a, lp_park_futex, NULL);
@@ -276,17 +276,15 @@ static long read_now(struct lp_slot *slot, const struct iovec *iov, int count, o
 	return -EAGAIN;
 }
 
-/* The first try gave r. */
-static long read_on(struct lp_op *op, struct lp_side *side, const struct iovec *all, int all_count,
-                    off_t offset, long r)
+/* The first try, of what the cursor says first, gave r. */
+static long read_on(struct lp_op *op, struct lp_side *side, struct lp_cursor *c, off_t offset,
+                    long r)
 {
-	struct lp_cursor c;
 	long total = 0;
 
-	lp_cursor_begin(&c, all, (size_t)all_count);
 	for (;;) {
 		int count;
-		const struct iovec *iov = lp_cursor_next(&c, &count);
+		const struct iovec *iov = lp_cursor_next(c, &count);
 		size_t size = 0;
 
 		if (total > 0)
@@ -296,7 +294,7 @@ static long read_on(struct lp_op *op, struct lp_side *side, const struct iovec *
 		if (r <= 0)
 			return total > 0 ? total : r;
 		total += r;
-		if (!lp_cursor_advance(&c, (size_t)r) || (size_t)r < size)
+		if (!lp_cursor_advance(c, (size_t)r) || (size_t)r < size)
 			return total;
 		if (offset != LP_HERE)
 			offset += r;
@@ -309,6 +307,7 @@ long lp_file_readv(struct lp_op *op, struct lp_side *side, const struct iovec *i
                    off_t offset)
 {
 	int sysfd = lp_sysfd(side->slot);
+	struct lp_cursor c;
 	long r = 0;
 
 	if (lp_file_is_direct(op, side))
@@ -318,20 +317,27 @@ long lp_file_readv(struct lp_op *op, struct lp_side *side, const struct iovec *i
 		r = check_array(iov, count); /* otherwise the first try does */
 	if (r < 0)
 		return r;
-	r = read_now(side->slot, iov, count < LP_IOV_MAX ? count : LP_IOV_MAX, offset);
-	return read_on(op, side, iov, count, offset, r);
+	lp_cursor_begin(&c, iov, (size_t)count);
+	iov = lp_cursor_next(&c, &count);
+	return read_on(op, side, &c, offset, read_now(side->slot, iov, count, offset));
 }
 
 long lp_file_read(struct lp_op *op, struct lp_side *side, void *buf, size_t n, off_t offset)
 {
 	const struct iovec iov = {buf, n};
 	int sysfd = lp_sysfd(side->slot);
+	struct lp_cursor c;
 	long r;
 
+	if (n > SSIZE_MAX)
+		return -EINVAL;
 	if (lp_file_is_direct(op, side))
 		return offset == LP_HERE ? os_read(sysfd, buf, n) : os_pread(sysfd, buf, n, offset);
 	r = read_now(side->slot, &iov, 1, offset);
-	return r == (long)n ? r : read_on(op, side, &iov, 1, offset, r);
+	if (r == (long)n)
+		return r;
+	lp_cursor_begin(&c, &iov, 1);
+	return read_on(op, side, &c, offset, r);
 }
 
 /* ---- Writing ---- */
@@ -388,8 +394,8 @@ static void move_position(struct lp_slot *slot, const struct lp_file_call *call,
 		(void)os_lseek(lp_sysfd(slot), call->st.st_size, SEEK_SET);
 }
 
-static long write_by_job(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count,
-                         off_t offset)
+long lp_file_write_by_job(struct lp_op *op, struct lp_side *side, const struct iovec *iov,
+                          int count, off_t offset)
 {
 	struct lp_slot *slot = side->slot;
 	struct lp_file_call call = {.changes = true};
@@ -423,7 +429,7 @@ long lp_file_writev(struct lp_op *op, struct lp_side *side, const struct iovec *
 {
 	if (lp_file_is_direct(op, side))
 		return os_pwritev2(lp_sysfd(side->slot), iov, count, offset, 0);
-	return write_by_job(op, side, iov, count, offset);
+	return lp_file_write_by_job(op, side, iov, count, offset);
 }
 
 long lp_file_write(struct lp_op *op, struct lp_side *side, const void *buf, size_t n, off_t offset)
@@ -431,8 +437,10 @@ long lp_file_write(struct lp_op *op, struct lp_side *side, const void *buf, size
 	const struct iovec iov = {(void *)(uintptr_t)buf, n};
 	int sysfd = lp_sysfd(side->slot);
 
+	if (n > SSIZE_MAX)
+		return -EINVAL;
 	if (lp_file_is_direct(op, side))
 		return offset == LP_HERE ? os_write(sysfd, buf, n)
 		                         : os_pwrite(sysfd, buf, n, offset);
-	return write_by_job(op, side, &iov, 1, offset);
+	return lp_file_write_by_job(op, side, &iov, 1, offset);
 }

@@ -63,9 +63,11 @@ long lp_file_readv(struct lp_op *op, struct lp_side *side, const struct iovec *i
                    off_t offset);
 long lp_file_writev(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count,
                     off_t offset);
-/* The same with one buffer: the kernel takes long to copy an array of them, and needs none if the call
- * is made directly. */
+/* The same with one buffer: made directly the call needs no array, which the kernel takes long to copy. */
 long lp_file_read(struct lp_op *op, struct lp_side *side, void *buf, size_t n, off_t offset);
 long lp_file_write(struct lp_op *op, struct lp_side *side, const void *buf, size_t n, off_t offset);
+/* For who has found that it is not to be made directly. */
+long lp_file_write_by_job(struct lp_op *op, struct lp_side *side, const struct iovec *iov,
+                          int count, off_t offset);
 
 #endif

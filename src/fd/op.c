@@ -98,10 +98,10 @@ static void note(const struct lp_op *op, struct lp_parker *p, lapse_time since)
 {
 	const struct lp_slot *slot = op->side_count == 0 ? NULL : op->sides[0].slot;
 
-	lp_parker_note(p, op->name, slot == NULL ? 0 : (uint64_t)lp_slot_handle(slot), since);
+	lp_parker_note_at(p, op->name, slot == NULL ? 0 : (uint64_t)lp_slot_handle(slot), since);
 }
 
-void lp_op_take_places(struct lp_op *op, struct lp_parker *p, lapse_time since)
+void lp_op_take_places_at(struct lp_op *op, struct lp_parker *p, lapse_time since)
 {
 	note(op, p, since);
 	for (int i = 0; i < op->side_count; i++) {
@@ -117,17 +117,6 @@ void lp_op_take_places(struct lp_op *op, struct lp_parker *p, lapse_time since)
 			side->waiter.dirs = side->dirs;
 			lp_waiter_join(side->slot, &side->waiter);
 		}
-	}
-}
-
-/* The other half: out of the place, or out of the list. */
-static void leave_place(struct lp_side *side)
-{
-	if (side->has_turn) {
-		lp_side_leave_place(side);
-	} else if (side->placed) {
-		side->placed = false;
-		lp_waiter_leave(side->slot, &side->waiter);
 	}
 }
 
@@ -155,13 +144,14 @@ int lp_op_turn(struct lp_op *op, struct lp_side *side)
 		return r;
 	if (lp_interrupt_holds(side->slot, side->dirs))
 		return -EDEADLK; /* it would wait for itself */
-	leave_place(side); /* it was in the list as one who needs no turn; now as one who does */
+	lp_side_leave_place(
+		side); /* it was in the list as one who needs no turn; now as one who does */
 	side->waiter = (struct lp_waiter){.parker = p, .dirs = side->dirs, .for_turn = true};
 	side->has_turn = lp_turn_queue(side->slot, &side->waiter);
 	if (side->has_turn)
 		return lp_op_look(op);
 	side->placed = true;
-	lp_op_take_places(op, p, os_now_coarse());
+	lp_op_take_places(op, p);
 	r = lp_sleep(p, op->earliest, look_queued, &q, lp_park_futex, NULL);
 	side->placed = false;
 	side->has_turn = r > 0 || lp_turn_quit(side->slot, &side->waiter);
@@ -208,15 +198,8 @@ int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir, co
 
 void lp_op_end(struct lp_op *op)
 {
-	for (int i = op->side_count - 1; i >= 0; i--) {
-		struct lp_side *side = &op->sides[i];
-
-		leave_place(side);
-		if (side->has_turn)
-			lp_turn_give(side->slot, side->dirs);
-		else
-			lp_slot_unpin(side->slot);
-	}
+	for (int i = op->side_count - 1; i >= 0; i--)
+		lp_side_end(&op->sides[i]);
 }
 
 /* ---- Waiting ---- */
@@ -255,7 +238,7 @@ int lp_op_wait(struct lp_op *op, struct lp_side *side, short events)
 	r = lp_parker_pollable(&p);
 	if (r < 0)
 		return r;
-	lp_op_take_places(op, p, os_now_coarse());
+	lp_op_take_places(op, p);
 	fds[1] = (struct pollfd){.fd = lp_sysfd(side->slot), .events = events};
 	r = lp_sleep(p, op->earliest, look_for_event, &awaited, lp_ready_park, &ready);
 	if (r < 0)
@@ -282,7 +265,7 @@ int lp_op_back_off(struct lp_op *op)
 
 	if (r < 0)
 		return r;
-	lp_op_take_places(op, p, os_now_coarse());
+	lp_op_take_places(op, p);
 	if (op->back_off_us < 16000)
 		op->back_off_us = op->back_off_us == 0 ? 500 : op->back_off_us * 2;
 	end = os_now() + op->back_off_us * LAPSE_US;
@@ -297,7 +280,7 @@ static long call_until(struct lp_op *op, struct lp_interruptible *way, lp_look_f
 
 	if (r < 0)
 		return r;
-	lp_op_take_places(op, p, os_now_coarse());
+	lp_op_take_places(op, p);
 	r = lp_sleep(p, op->earliest, look, ctx, lp_interrupt_park, way);
 	return r < 0 ? r : way->result;
 }

@@ -55,35 +55,44 @@ int lp_op_pin(struct lp_op *op, lapse_fd fd, int dirs);
  * nobody waits in a circle. 0 or -errno. */
 int lp_op_turn(struct lp_op *op, struct lp_side *side);
 
-/* Out of the place, if it is in there: while the turn is still ours. */
+/* Out of the place, while the turn is still ours, or out of the list. */
 OS_INLINE void lp_side_leave_place(struct lp_side *side)
 {
-	if (side->placed)
-		os_store_ptr(&side->slot->place[lp_index(side->dirs)], NULL, OS_RELAXED);
+	if (!side->placed)
+		return;
 	side->placed = false;
+	if (side->has_turn)
+		os_store_ptr(&side->slot->place[lp_index(side->dirs)], NULL, OS_RELAXED);
+	else
+		lp_waiter_leave(side->slot, &side->waiter);
 }
 
-/* Leave every list and place, give every turn up, unpin every side. */
+/* And give the turn up, if it has one, and unpin it. */
+OS_INLINE void lp_side_end(struct lp_side *side)
+{
+	lp_side_leave_place(side);
+	if (side->has_turn)
+		lp_turn_give(side->slot, side->dirs);
+	else
+		lp_slot_unpin(side->slot);
+}
+
+/* Every side. */
 void lp_op_end(struct lp_op *op);
 
 /* The same for what has one handle. */
 OS_INLINE void lp_op_finish(struct lp_op *op)
 {
-	struct lp_side *side = &op->sides[0];
-
-	if (side->has_turn) {
-		lp_side_leave_place(side);
-		lp_turn_give(side->slot, side->dirs);
-	} else if (os_unlikely(side->placed)) {
-		lp_op_end(op);
-	} else {
-		lp_slot_unpin(side->slot);
-	}
+	lp_side_end(&op->sides[0]);
 }
 
-/* Have the places of all sides hold our parker (S1): before a sleep of one's own. lapse_dump says since
- * when that is. */
-void lp_op_take_places(struct lp_op *op, struct lp_parker *p, lapse_time since);
+/* Have the places of all sides hold our parker (S1): before a sleep of one's own, which has begun now, or,
+ * as lapse_dump says it, then. */
+void lp_op_take_places_at(struct lp_op *op, struct lp_parker *p, lapse_time since);
+OS_INLINE void lp_op_take_places(struct lp_op *op, struct lp_parker *p)
+{
+	lp_op_take_places_at(op, p, os_now_coarse());
+}
 
 /* Wait until the descriptor of a side may be tried again, or a cause holds. 0 or -errno. */
 int lp_op_wait(struct lp_op *op, struct lp_side *side, short events);
@@ -179,8 +188,8 @@ OS_INLINE int lp_op_enter(struct lp_op *op, struct lp_side *side, lapse_fd fd, i
 	return 0;
 }
 
-/* The same, and a look. The way without a queue, a deadline or a scope is all here: one compare-and-swap
- * in, one out, no clock. */
+/* The same, and a look. Without a queue, a deadline or a scope it is one compare-and-swap, and lp_op_finish
+ * one more; no clock. */
 int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir, const char *name);
 
 /* Try once, as the descriptor allows without waiting: a result, or -errno; -EAGAIN: wait. */

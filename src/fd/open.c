@@ -29,7 +29,7 @@ static long open_until_let_go(struct lp_job *job, const struct open_job *o)
 	int r = lp_parker_mine(&p);
 
 	if (r == 0) {
-		lp_parker_note(p, "open for another", 0, os_now_coarse());
+		lp_parker_note(p, "open for another", 0);
 		r = lp_sleep(p, LAPSE_NEVER, look_let_go, job, lp_interrupt_park, &way);
 	}
 	if (r > 0)

@@ -270,7 +270,7 @@ static int ask_files(struct many *m)
 
 	if (r < 0)
 		return r;
-	lp_op_take_places(&m->op, p, os_now_coarse());
+	lp_op_take_places(&m->op, p);
 	told = look_many(m, &earliest);
 	if (told < 0)
 		return told;
@@ -327,7 +327,7 @@ static int sleep_for_many(struct many *m)
 
 	if (r < 0)
 		return r;
-	lp_op_take_places(&m->op, p, os_now_coarse());
+	lp_op_take_places(&m->op, p);
 	return lp_sleep(p, LAPSE_NEVER, look_many, m, lp_ready_park, &ready);
 }
 

@@ -26,7 +26,7 @@ int lapse_sleep_until(lapse_time when)
 
 	if (r < 0)
 		return (int)lp_ret(r);
-	lp_parker_note(p, "sleep", 0, os_now_coarse());
+	lp_parker_note(p, "sleep", 0);
 	r = lp_sleep(p, when, look_asleep, &when, lp_park_futex, NULL);
 	return (int)lp_ret(r < 0 ? r : 0);
 }

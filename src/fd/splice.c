@@ -14,10 +14,12 @@ static bool is_straight(const struct lp_transfer *t)
 	       !lp_slot_knows(in, LP_KEPT);
 }
 
-/* -EAGAIN does not say which end was not ready: one is waited for, and the other if that did not help;
- * it is then the first to be waited for the next time. */
+/* -EAGAIN does not say which end was not ready: one is waited for, and the other if that did not help.
+ * That is the source, or what it had to be the last time. A destination that is no pipe never comes
+ * first: a socket takes bytes, and the end of the source, long before poll calls it writable. */
 static long straight(struct lp_transfer *t)
 {
+	const bool into_pipe = t->sides[1].slot->kind == LP_PIPE;
 	bool waits_in = true;
 	bool waited = false;
 
@@ -30,9 +32,10 @@ static long straight(struct lp_transfer *t)
 			return 0;
 		if (r > 0) {
 			waited = false;
+			waits_in = waits_in || !into_pipe;
 			r = lp_transfer_moved(t, r);
 		} else {
-			if (waited)
+			if (waited && r == -EAGAIN)
 				waits_in = !waits_in;
 			waited = r == -EAGAIN;
 			r = waits_in ? lp_transfer_await_in(t, r) : lp_transfer_await_out(t, r);

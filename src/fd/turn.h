@@ -51,9 +51,11 @@ OS_INLINE void lp_turn_give(struct lp_slot *slot, int dir)
 void lp_waiter_join(struct lp_slot *slot, struct lp_waiter *w);
 void lp_waiter_leave(struct lp_slot *slot, struct lp_waiter *w);
 
+/* Of the next, the half that goes through the list. */
+void lp_slot_nudge_list(struct lp_slot *slot, int dirs, lapse_time when);
+
 /* C2 and C3 for all who wait in these directions. `when` as for lp_nudge. Needs no pin: on a slot
  * that is used again it wakes in vain. */
-void lp_slot_nudge_list(struct lp_slot *slot, int dirs, lapse_time when);
 OS_INLINE void lp_slot_nudge(struct lp_slot *slot, int dirs, lapse_time when)
 {
 	for (int i = 0; i < 2; i++) {

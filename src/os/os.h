@@ -130,6 +130,11 @@ struct os_fn {
 	int sysfd;
 	void *arg;
 };
+OS_INLINE long os_fn_call(const struct os_fn *f)
+{
+	return f->fn != NULL ? f->fn(f->arg) : f->on_fn(f->sysfd, f->arg);
+}
+
 /* Call it. If the thread ends in it (pthread_exit, cancellation), exits(arg) is called first. */
 long os_guarded(const struct os_fn *f, void (*exits)(void *), void *arg);
 

@@ -87,8 +87,10 @@ struct lp_parker {
  * at S1, seq_cst; read at C2. */
 extern os_ptr lp_watcher;
 
-/* The calling thread's parker, made if it has none. 0 or -errno (ENOMEM, EAGAIN). */
+/* One for the calling thread, which has none yet. 0 or -errno (ENOMEM, EAGAIN). */
 int lp_parker_make(struct lp_parker **p);
+
+/* The calling thread's, made at first need. */
 OS_INLINE int lp_parker_mine(struct lp_parker **p)
 {
 	lp_fork_check();
@@ -99,8 +101,11 @@ OS_INLINE int lp_parker_mine(struct lp_parker **p)
 /* The same, able to sleep in ppoll. 0 or -errno (also EMFILE, ENFILE). */
 int lp_parker_pollable(struct lp_parker **p);
 
+/* A thread has two: the other goes, the lasting one stays. */
+void lp_parker_drop(struct lp_parker *other, struct lp_parker *lasting);
+
 /* While a thread runs foreign code in a call its parker is taken: put it aside, so that what is
- * called there finds another, and take it back; the other goes. */
+ * called there finds another, and take it back. */
 OS_INLINE void lp_parker_aside(void)
 {
 	struct os_self *self = os_self();
@@ -109,7 +114,6 @@ OS_INLINE void lp_parker_aside(void)
 		self->aside = self->parker;
 	self->parker = NULL;
 }
-void lp_parker_drop(struct lp_parker *other, struct lp_parker *lasting);
 OS_INLINE void lp_parker_back(struct lp_parker *p)
 {
 	struct os_self *self = os_self();
@@ -130,12 +134,17 @@ OS_INLINE struct lp_parker *lp_parker_lasting(struct lp_parker *mine)
 	return aside != NULL ? aside : mine;
 }
 
-/* For lapse_dump: what the caller is about to sleep for, on which handle, and since when. */
-OS_INLINE void lp_parker_note(struct lp_parker *p, const char *what, uint64_t on, lapse_time since)
+/* For lapse_dump: what the caller is about to sleep for, on which handle, and since when, or now. */
+OS_INLINE void lp_parker_note_at(struct lp_parker *p, const char *what, uint64_t on,
+                                 lapse_time since)
 {
 	os_store_ptr(&p->what, (void *)(uintptr_t)what, OS_RELAXED);
 	os_store_u64(&p->on, on, OS_RELAXED);
 	os_store_i64(&p->since, since, OS_RELAXED);
+}
+OS_INLINE void lp_parker_note(struct lp_parker *p, const char *what, uint64_t on)
+{
+	lp_parker_note_at(p, what, on, os_now_coarse());
 }
 
 /* C3: the cause that was changed is a deadline, now `when`; or, with LP_NOBODY, any other. */
@@ -157,8 +166,8 @@ typedef int lp_park_fn(struct lp_parker *p, lapse_time until, void *way);
 
 /* S2 to S5: looks, and parks as often as it takes; returns the first result that is not 0. guess: the
  * earliest deadline as last known, or LAPSE_NEVER; a wrong one costs another look.
- * In line, as is what else lies between a caller and the system call that is the point of it: behind
- * that a processor guesses wrong where to return to, once for each frame. */
+ * In line, as is what else keeps its frame around a system call: after one a processor mispredicts the
+ * return from each. */
 OS_INLINE int lp_sleep(struct lp_parker *p, lapse_time guess, lp_look_fn *look, void *ctx,
                        lp_park_fn *park, void *way)
 {
@@ -190,8 +199,8 @@ int lp_park_futex(struct lp_parker *p, lapse_time until, void *way);
 /* For other ways: begin is false if there was a notification; end takes one that came meanwhile. */
 bool lp_park_begin(struct lp_parker *p, enum lp_parker_state way);
 void lp_park_end(struct lp_parker *p);
-/* After LP_ASLEEP_CALL. Was a signal sent, this time? Then waits for who is about to send. */
-bool lp_park_end_sent(struct lp_parker *p, uint32_t seen);
+/* After LP_ASLEEP_CALL: was a signal sent, this time? Who is still about to send is waited for. */
+bool lp_park_end_sent(struct lp_parker *p, uint32_t seen); /* another state was seen */
 OS_INLINE bool lp_park_end_call(struct lp_parker *p)
 {
 	uint32_t seen = LP_ASLEEP_CALL;

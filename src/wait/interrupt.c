@@ -194,7 +194,8 @@ int lp_foreign_begin(struct lp_foreign *f, struct lp_parker *p, lapse_time until
 	int r;
 
 	f->forks = os_load_u32(&lp_fork_count, OS_RELAXED);
-	os_store_i64(&p->since, now, OS_RELAXED);
+	if (os_load_i64(&p->since, OS_RELAXED) == LAPSE_NEVER) /* not if fn is called once more */
+		os_store_i64(&p->since, now, OS_RELAXED);
 	r = begin(&f->open, p, until);
 	if (r == 0) {
 		f->blocks = admit_at_times(now);
@@ -212,13 +213,14 @@ static void foreign_end(struct lp_foreign *f)
 	lp_parker_back(f->open.parker);
 }
 
-/* A result of -1 with EINTR is the interruption's doing only if there was one. */
+/* A result of -1 with EINTR is the interruption's doing only if there was one; in a child it is fn's. */
 bool lp_foreign_end(struct lp_foreign *f)
 {
 	lp_fork_check();
 	f->child = f->forks != os_load_u32(&lp_fork_count, OS_RELAXED);
 	foreign_end(f);
-	return f->result == -1 && errno == EINTR && f->open.in_vain && f->open.verdict == 0;
+	return !f->child && f->result == -1 && errno == EINTR && f->open.in_vain &&
+	       f->open.verdict == 0;
 }
 
 void lp_foreign_abandon(void *foreign)

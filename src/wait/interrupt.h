@@ -30,11 +30,12 @@ struct lp_open_call {
 	int dirs;         /* and the turn */
 	lp_look_fn *look; /* NULL: a system call of our own, which is broken off for any reason */
 	void *look_ctx;
-	bool in_gap;                /* of our own: in os_call_while, or at its door */
-	struct lapse_scope *scope;  /* the innermost as it began */
-	int verdict;                /* -errno of the cause that held, in the handler */
-	struct lapse_scope *blamed; /* the scope that it came from, or NULL */
-	bool in_vain;               /* none did */
+	bool in_gap;               /* if look is NULL: in os_call_while, or at its door */
+	struct lapse_scope *scope; /* the innermost as it began */
+	int verdict;               /* -errno of the cause that held, in the handler */
+	struct lapse_scope
+		*blamed; /* if there is a verdict: the scope that it came from, or NULL */
+	bool in_vain;    /* none did */
 };
 
 /* Before: so that what follows is not held up by the first call's preparations. 0 or -errno. */
@@ -48,11 +49,11 @@ struct lp_interruptible {
 };
 int lp_interrupt_park(struct lp_parker *p, lapse_time until, void *interruptible);
 
-/* In a foreign function. leave(arg) is called if the thread ends in there. */
+/* In a foreign function. The caller fills in, of open, on, dirs, look and look_ctx; and all down to now. */
 struct lp_foreign {
-	struct lp_open_call open; /* on, dirs, look, look_ctx are the caller's to fill in */
+	struct lp_open_call open;
 	struct os_fn fn;
-	void (*leave)(void *arg);
+	void (*leave)(void *arg); /* called with leave_arg if the thread ends in fn */
 	void *leave_arg;
 	const lapse_time *now; /* the clock as of the last look, or LP_UNREAD */
 	long result;
@@ -61,8 +62,8 @@ struct lp_foreign {
 	uint32_t forks; /* as it began */
 };
 
-/* Before fn, and after it. Begin: 0; > 0: do not, look again; or -errno. End: was it interrupted although,
- * as look says, no cause holds? abandon(foreign): the thread ends in fn. */
+/* Before fn, and after it. Begin: 0; > 0: do not, look again; or -errno. End: was it interrupted
+ * although, as look says, no cause holds? abandon(foreign): the thread ends in fn. */
 int lp_foreign_begin(struct lp_foreign *f, struct lp_parker *p, lapse_time until);
 bool lp_foreign_end(struct lp_foreign *f);
 void lp_foreign_abandon(void *foreign);

@@ -304,7 +304,7 @@ static bool await_call(struct worker *w)
 {
 	struct idling i = {w, os_now() + idle_ns};
 
-	lp_parker_note(w->parker, "idle thread of the pool", 0, os_now_coarse());
+	lp_parker_note(w->parker, "idle thread of the pool", 0);
 	if (lp_sleep(w->parker, i.end, look_idle, &i, lp_park_futex, NULL) < 0) {
 		os_lock(&lock);
 		if (os_load_u32(&w->call, OS_SEQ_CST) == NONE) {

@@ -132,7 +132,7 @@ static void watch(void *unused)
 		answer(FAILED);
 		return;
 	}
-	lp_parker_note(p, "watcher of calls", 0, os_now_coarse());
+	lp_parker_note(p, "watcher of calls", 0);
 	os_store_ptr(&lp_watcher, p, OS_SEQ_CST); /* S1 */
 	answer(ALIVE);
 	(void)lp_sleep(p, w.idle_since + IDLE_S * LAPSE_S, look, &w, lp_park_futex, NULL);

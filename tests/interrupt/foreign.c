@@ -408,6 +408,40 @@ static void fn_forks(void **state)
 	pair_close(ends);
 }
 
+static long fork_in_vain(void *id)
+{
+	static int count;
+	long pid;
+
+	if (count++ > 0)
+		_exit(1); /* the child is told that it was interrupted, not called anew */
+	CHECK(lapse_scope_move(*(lapse_scope_id *)id, lapse_in(1800 * LAPSE_S)) == 0);
+	pid = fork();
+	if (pid == 0)
+		errno = EINTR;
+	return pid == 0 ? -1 : pid;
+}
+
+/* An interruption that no cause holds for is the parent's affair alone. */
+static void fn_forks_after_one_in_vain(void **state)
+{
+	lapse_scope_id id;
+	lapse_scope scope;
+	long pid;
+
+	(void)state;
+	if (check_threads_are_watched())
+		check_skip("ThreadSanitizer cannot follow the child");
+	lapse_scope_enter(&scope, lapse_in(3600 * LAPSE_S));
+	id = lapse_scope_share(&scope);
+	CHECK(id != 0);
+	pid = lapse_call(fork_in_vain, &id);
+	if (pid == -1 && errno == EINTR)
+		pid = 0;
+	(void)tell(pid);
+	CHECK(lapse_scope_leave(&scope) == 0);
+}
+
 /* ---- What no signal ends ---- */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -470,6 +504,7 @@ static const struct check checks[] = {
 	{TEST(fn_closes_the_number)},
 	{TEST(thread_ends_in_fn)},
 	{TEST(fn_forks)},
+	{TEST(fn_forks_after_one_in_vain)},
 	{TEST(what_goes_on_blocking)},
 };
 CHECK_MAIN(checks)

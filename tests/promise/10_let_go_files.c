@@ -2,6 +2,8 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,6 +259,45 @@ static void through_pipes(void **state)
 	pair_close(ends);
 }
 
+/* ---- Deadlines that come and go ---- */
+
+struct changing {
+	lapse_fd fd;
+	atomic_bool stop;
+};
+
+static void *change_deadline(void *arg)
+{
+	struct changing *c = arg;
+
+	while (!atomic_load(&c->stop)) {
+		CHECK(lapse_set_write_deadline(c->fd, lapse_in(3600 * LAPSE_S)) == 0);
+		CHECK(lapse_set_write_deadline(c->fd, LAPSE_NEVER) == 0);
+	}
+	return NULL;
+}
+
+/* A write goes one way or the other, all of it: none is cut short for no reason. */
+static void all_is_written_either_way(void **state)
+{
+	enum { SIZE = 300000 };
+	struct changing c = {file_make("."), false};
+	struct iovec iov = {calloc(1, SIZE), SIZE};
+	pthread_t thread;
+
+	(void)state;
+	CHECK(iov.iov_base != NULL);
+	CHECK(pthread_create(&thread, NULL, change_deadline, &c) == 0);
+	for (int i = 0; i < check_count(1000); i++) {
+		CHECK(lapse_pwrite(c.fd, iov.iov_base, SIZE, 0) == SIZE);
+		CHECK(lapse_pwritev(c.fd, &iov, 1, 0) == SIZE);
+	}
+	atomic_store(&c.stop, true);
+	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK(lapse_close(c.fd) == 0);
+	free(iov.iov_base);
+}
+
 /* ---- Bad input is an error ---- */
 
 static void bad_addresses(void **state)
@@ -297,6 +338,30 @@ static void bad_addresses(void **state)
 	CHECK_ERR(lapse_open("no such file", O_RDONLY, 0), ENOENT);
 	CHECK_ERR(lapse_openat(-1, "x", O_RDONLY, 0), EBADF);
 	(void)lapse_scope_leave(&scope);
+}
+
+/* The same whether or not something is in force, and in a file where it waits for nothing. */
+static void absurd_sizes(void **state)
+{
+	static const size_t sizes[] = {SIZE_MAX, (size_t)-EAGAIN, (size_t)SSIZE_MAX + 1};
+	char buf[1] = "";
+
+	(void)state;
+	for (int i = 0; i < 2 * FOLDERS; i++) {
+		lapse_fd fd = file_make(folders[i / 2]);
+
+		if (i % 2 == 0)
+			CHECK(lapse_set_deadline(fd, LAPSE_NEVER) == 0);
+		else if (i / 2 == 0)
+			(void)fcntl(lapse_sysfd(fd), F_SETFL, O_DIRECT);
+		for (int j = 0; j < 3; j++) {
+			CHECK_ERR(lapse_read(fd, buf, sizes[j]), EINVAL);
+			CHECK_ERR(lapse_pread(fd, buf, sizes[j], 0), EINVAL);
+			CHECK_ERR(lapse_write(fd, buf, sizes[j]), EINVAL);
+			CHECK_ERR(lapse_pwrite(fd, buf, sizes[j], 0), EINVAL);
+		}
+		CHECK(lapse_close(fd) == 0);
+	}
 }
 
 static void wrong_mode(void **state)
@@ -361,7 +426,9 @@ static void posix_locks_stay(void **state)
 }
 
 static const struct check checks[] = {
-	{TEST(same_as_system_calls)}, {TEST(from_file_to_file)}, {TEST(through_pipes)},
-	{TEST(bad_addresses)},        {TEST(wrong_mode)},        {TEST(posix_locks_stay)},
+	{TEST(same_as_system_calls)}, {TEST(from_file_to_file)},
+	{TEST(through_pipes)},        {TEST(all_is_written_either_way)},
+	{TEST(bad_addresses)},        {TEST(absurd_sizes)},
+	{TEST(wrong_mode)},           {TEST(posix_locks_stay)},
 };
 CHECK_MAIN(checks)

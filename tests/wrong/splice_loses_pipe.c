@@ -3,8 +3,13 @@
  * the next read of it, of whatever kind, begins with them. */
 #include "check.h"
 
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
@@ -189,11 +194,60 @@ static void cancel_and_close_keep_them_too(void **state)
 	free(buf);
 }
 
+static int held(lapse_fd pipe)
+{
+	int n = -1;
+
+	CHECK(ioctl(lapse_sysfd(pipe), FIONREAD, &n) == 0);
+	return n;
+}
+
+static bool is_writable(lapse_fd fd)
+{
+	struct pollfd ready = {lapse_sysfd(fd), POLLOUT, 0};
+
+	return poll(&ready, 1, 0) == 1;
+}
+
+/* A move that had to wait for its destination sees the end of its source all the same, though poll does
+ * not call the destination writable yet. */
+static void the_end_is_not_lost_either(void **state)
+{
+	enum { MOST = 65536 };
+	char *bytes = malloc(MOST);
+	lapse_fd in[2], out[2];
+	struct call c;
+
+	(void)state;
+	CHECK(lapse_pipe(in) == 0 && fcntl(lapse_sysfd(in[1]), F_SETPIPE_SZ, MOST) == MOST);
+	pair_make("unix_stream", out);
+	CHECK(fcntl(lapse_sysfd(out[1]), F_SETFL, O_NONBLOCK) ==
+	      0); /* or it would not be spliced to */
+	CHECK(bytes != NULL && lapse_write(in[1], bytes, MOST) == MOST);
+	(void)pair_fill(out[1], out[0]);
+	c = (struct call){.fd = in[0], .other = out[1], .buf = &c, .n = SSIZE_MAX};
+	call_block(&c, splice_all);
+	while (held(in[0]) > 0)
+		if (is_writable(out[1]))
+			sched_yield();
+		else
+			CHECK(pair_take(out[0], bytes, 4096));
+	call_await_sleep(&c);
+	CHECK(!is_writable(out[1]));
+	CHECK(lapse_close(in[1]) == 0);
+	CHECK_CALL(&c, MOST, 0);
+	CHECK(c.error == 0);
+	CHECK(lapse_close(in[0]) == 0);
+	pair_close(out);
+	free(bytes);
+}
+
 static const struct check checks[] = {
 	{TEST(every_read_begins_with_them)},
 	{TEST(the_next_splice_too)},
 	{TEST(poll_and_peek_know)},
 	{TEST(they_come_before_the_end)},
 	{TEST(cancel_and_close_keep_them_too)},
+	{TEST(the_end_is_not_lost_either)},
 };
 CHECK_MAIN(checks)

@@ -96,7 +96,7 @@ long os_guarded(const struct os_fn *f, void (*exits)(void *), void *arg)
 	long r;
 
 	pthread_cleanup_push(exits, arg);
-	r = f->fn != NULL ? f->fn(f->arg) : f->on_fn(f->sysfd, f->arg);
+	r = os_fn_call(f);
 	pthread_cleanup_pop(0);
 	return r;
 }

@@ -26,6 +26,9 @@
 #endif
 
 /* Newer than the oldest headers that build this. */
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 0x8
+#endif
 #ifndef RWF_NOSIGNAL
 #define RWF_NOSIGNAL 0x100
 #endif
