@@ -42,6 +42,7 @@ OS_INLINE int run(struct lp_op *op, struct lp_foreign *f)
 	f->open.look = lp_op_look_asleep;
 	f->open.look_ctx = op;
 	f->now = &op->now;
+	f->child = false;
 	r = lp_sleep(p, guess, lp_op_look_asleep, op, lp_interrupt_park_foreign, f);
 	return r < 0 ? r : 0;
 }

@@ -63,7 +63,8 @@ long lp_file_readv(struct lp_op *op, struct lp_side *side, const struct iovec *i
                    off_t offset);
 long lp_file_writev(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count,
                     off_t offset);
-/* The same with one buffer: made directly the call needs no array, which the kernel takes long to copy. */
+/* The same with one buffer: made directly the call needs no array, which the kernel takes long to
+ * copy. */
 long lp_file_read(struct lp_op *op, struct lp_side *side, void *buf, size_t n, off_t offset);
 long lp_file_write(struct lp_op *op, struct lp_side *side, const void *buf, size_t n, off_t offset);
 /* For who has found that it is not to be made directly. */

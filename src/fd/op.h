@@ -86,8 +86,8 @@ OS_INLINE void lp_op_finish(struct lp_op *op)
 	lp_side_end(&op->sides[0]);
 }
 
-/* Have the places of all sides hold our parker (S1): before a sleep of one's own, which has begun now, or,
- * as lapse_dump says it, then. */
+/* Have the places of all sides hold our parker (S1): before a sleep of one's own. lapse_dump says that
+ * it began now, or then. */
 void lp_op_take_places_at(struct lp_op *op, struct lp_parker *p, lapse_time since);
 OS_INLINE void lp_op_take_places(struct lp_op *op, struct lp_parker *p)
 {
@@ -188,8 +188,8 @@ OS_INLINE int lp_op_enter(struct lp_op *op, struct lp_side *side, lapse_fd fd, i
 	return 0;
 }
 
-/* The same, and a look. Without a queue, a deadline or a scope it is one compare-and-swap, and lp_op_finish
- * one more; no clock. */
+/* The same, and a look. Without a queue, a deadline or a scope it is one compare-and-swap, and
+ * lp_op_finish one more; no clock. */
 int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir, const char *name);
 
 /* Try once, as the descriptor allows without waiting: a result, or -errno; -EAGAIN: wait. */

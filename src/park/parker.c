@@ -1,5 +1,5 @@
-/* Parkers: their life, and those halves of the protocol of parker.h that wake, and park. Owns their memory: chunks that are linked once
- * and never unmapped. Knows no handle, no deadline, no verdict. */
+/* Parkers: their life, and those halves of the protocol of parker.h that wake, and park. Owns their
+ * memory: chunks that are linked once and never unmapped. Knows no handle, no deadline, no verdict. */
 #include "park/parker.h"
 #include "park/fork.h"
 #include "time/time.h"

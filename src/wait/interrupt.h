@@ -49,7 +49,8 @@ struct lp_interruptible {
 };
 int lp_interrupt_park(struct lp_parker *p, lapse_time until, void *interruptible);
 
-/* In a foreign function. The caller fills in, of open, on, dirs, look and look_ctx; and all down to now. */
+/* In a foreign function. The caller fills in on, dirs, look and look_ctx of open, and all from fn down
+ * to now. */
 struct lp_foreign {
 	struct lp_open_call open;
 	struct os_fn fn;
