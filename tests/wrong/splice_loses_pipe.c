@@ -214,7 +214,7 @@ static bool is_writable(lapse_fd fd)
 static void the_end_is_not_lost_either(void **state)
 {
 	enum { MOST = 65536 };
-	char *bytes = malloc(MOST);
+	char *bytes = calloc(1, MOST);
 	lapse_fd in[2], out[2];
 	struct call c;
 
