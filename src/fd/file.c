@@ -267,25 +267,19 @@ off_t lapse_seek(lapse_fd fd, off_t offset, int whence)
 
 /* ---- Locks ---- */
 
+struct locking {
+	struct os_call now, wait;
+};
+
 /* Asked for without waiting first, which is the usual case; then in a call that waits. */
-static int take_lock(lapse_fd fd, const char *name, struct os_call now, struct os_call wait)
+static long try_lock(struct lp_op *op, struct lp_side *side, void *arg)
 {
-	struct lp_side side;
-	struct lp_op op;
+	struct locking *l = arg;
 	long r;
 
-	lp_op_start(&op, &side, name);
-	r = lp_op_pin(&op, fd, BOTH);
-	if (r < 0)
-		return (int)lp_ret(r);
-	now.args[0] = wait.args[0] = lp_sysfd(side.slot);
-	r = lp_op_look_first(&op, &side);
-	if (r == 0)
-		r = os_call_now(&now);
-	if (r == -EAGAIN || r == -EINTR)
-		r = lp_op_call(&op, wait);
-	lp_op_finish(&op);
-	return (int)lp_ret(r);
+	l->now.args[0] = l->wait.args[0] = lp_sysfd(side->slot);
+	r = os_call_now(&l->now);
+	return r == -EAGAIN || r == -EINTR ? lp_op_call(op, l->wait) : r;
 }
 
 static long try_flock(struct lp_op *op, struct lp_side *side, void *arg)
@@ -296,14 +290,19 @@ static long try_flock(struct lp_op *op, struct lp_side *side, void *arg)
 
 int lapse_flock(lapse_fd fd, int operation)
 {
+	struct locking l = {os_call_flock(-1, operation | LOCK_NB), os_call_flock(-1, operation)};
+
 	if ((operation & LOCK_NB) != 0)
 		return (int)run(fd, BOTH, "flock", try_flock, &operation);
-	return take_lock(fd, "flock", os_call_flock(-1, operation | LOCK_NB),
-	                 os_call_flock(-1, operation));
+	return (int)run(fd, BOTH, "flock", try_lock, &l);
 }
 
 int lapse_lock(lapse_fd fd, struct flock *lock)
 {
-	return take_lock(fd, "lock", os_call_fcntl(-1, F_OFD_SETLK, lock),
-	                 os_call_fcntl(-1, F_OFD_SETLKW, lock));
+	struct locking l = {
+		os_call_fcntl(-1, F_OFD_SETLK, lock),
+		os_call_fcntl(-1, F_OFD_SETLKW, lock),
+	};
+
+	return (int)run(fd, BOTH, "lock", try_lock, &l);
 }

@@ -8,7 +8,7 @@
 bool lp_op_in_force(const struct lp_op *op)
 {
 	if (op->earliest != LAPSE_NEVER)
-		return true;
+		return true; /* as the last look has found */
 	for (int i = 0; i < op->side_count; i++)
 		for (int d = 0; d < 2; d++) {
 			const struct lp_slot *slot = op->sides[i].slot;

@@ -144,8 +144,8 @@ int lp_op_turn(struct lp_op *op, struct lp_side *side)
 		return r;
 	if (lp_interrupt_holds(side->slot, side->dirs))
 		return -EDEADLK; /* it would wait for itself */
-	lp_side_leave_place(
-		side); /* it was in the list as one who needs no turn; now as one who does */
+	/* It was in the list as one who needs no turn; now as one who does. */
+	lp_side_leave_place(side);
 	side->waiter = (struct lp_waiter){.parker = p, .dirs = side->dirs, .for_turn = true};
 	side->has_turn = lp_turn_queue(side->slot, &side->waiter);
 	if (side->has_turn)

@@ -30,12 +30,11 @@ struct lp_open_call {
 	int dirs;         /* and the turn */
 	lp_look_fn *look; /* NULL: a system call of our own, which is broken off for any reason */
 	void *look_ctx;
-	bool in_gap;               /* if look is NULL: in os_call_while, or at its door */
-	struct lapse_scope *scope; /* the innermost as it began */
-	int verdict;               /* -errno of the cause that held, in the handler */
-	struct lapse_scope
-		*blamed; /* if there is a verdict: the scope that it came from, or NULL */
-	bool in_vain;    /* none did */
+	bool in_gap;                /* if look is NULL: in os_call_while, or at its door */
+	struct lapse_scope *scope;  /* the innermost as it began */
+	int verdict;                /* -errno of the cause that held, in the handler */
+	struct lapse_scope *blamed; /* the scope that the verdict came from, or NULL */
+	bool in_vain;               /* no cause held */
 };
 
 /* Before: so that what follows is not held up by the first call's preparations. 0 or -errno. */

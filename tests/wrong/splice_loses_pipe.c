@@ -221,8 +221,8 @@ static void the_end_is_not_lost_either(void **state)
 	(void)state;
 	CHECK(lapse_pipe(in) == 0 && fcntl(lapse_sysfd(in[1]), F_SETPIPE_SZ, MOST) == MOST);
 	pair_make("unix_stream", out);
-	CHECK(fcntl(lapse_sysfd(out[1]), F_SETFL, O_NONBLOCK) ==
-	      0); /* or it would not be spliced to */
+	/* Others are not spliced to. */
+	CHECK(fcntl(lapse_sysfd(out[1]), F_SETFL, O_NONBLOCK) == 0);
 	CHECK(bytes != NULL && lapse_write(in[1], bytes, MOST) == MOST);
 	(void)pair_fill(out[1], out[0]);
 	c = (struct call){.fd = in[0], .other = out[1], .buf = &c, .n = SSIZE_MAX};
