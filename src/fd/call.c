@@ -87,7 +87,7 @@ static int enter_on(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir
 	int r;
 
 	if (dir != 0) {
-		r = lp_op_enter(op, side, fd, dir, "call_on");
+		r = lp_op_enter(op, side, fd, dir, "call_on", &side->slot);
 		return r == -EAGAIN ? lp_op_begin_queued(op, fd, dir) : r;
 	}
 	lp_op_start(op, side, "call_on");
@@ -108,7 +108,7 @@ long lapse_call_on(lapse_fd fd, int dir, long (*fn)(int sysfd, void *arg), void 
 	r = enter_on(&op, &side, fd, dir);
 	if (r < 0)
 		return lp_ret(r);
-	op.earliest = lp_side_deadline(&side);
+	op.earliest = lp_slot_deadline(side.slot, side.dirs);
 	f.fn = (struct os_fn){.on_fn = fn, .sysfd = lp_sysfd(side.slot), .arg = arg};
 	f.leave = leave;
 	f.leave_arg = &op;
@@ -118,7 +118,7 @@ long lapse_call_on(lapse_fd fd, int dir, long (*fn)(int sysfd, void *arg), void 
 	if (r == 0 && f.child)
 		return f.result; /* whatever was held is the parent's */
 	r = r < 0 ? lp_ret(r) : verdict(&op, &f);
-	lp_op_finish(&op);
+	lp_op_end_fast(&op);
 	return r;
 }
 

@@ -83,7 +83,7 @@ lapse_fd lapse_accept(lapse_fd fd, struct sockaddr *from, socklen_t *from_size)
 		else
 			accepted = lp_slot_open(a.slot, (int)r, side.slot->kind);
 	}
-	lp_op_finish(&op);
+	lp_op_end(&op);
 	(void)lp_ret(r);
 	return accepted;
 }
@@ -149,7 +149,7 @@ int lapse_connect(lapse_fd fd, const struct sockaddr *to, socklen_t to_size)
 	if (r < 0)
 		return (int)lp_ret(r);
 	r = establish(&op, &side, to, to_size);
-	lp_op_finish(&op);
+	lp_op_end(&op);
 	return (int)lp_ret(r);
 }
 

@@ -12,7 +12,7 @@ static bool is_open(const struct lp_slot *slot, lapse_fd fd)
 /* No pin: each deadline is stored only while the handle owns it, in one atomic step, and the slot is
  * then only looked at. Closing takes the ownership away after CLOSED is set; the look at the word
  * makes a closed handle fail here for whoever has already seen it fail elsewhere. */
-static int set(lapse_fd fd, int dirs, lapse_time deadline)
+OS_INLINE int set(lapse_fd fd, int dirs, lapse_time deadline)
 {
 	struct lp_slot *slot = lp_slot_find(fd);
 

@@ -7,8 +7,8 @@
 enum { NEVER_WAITS = MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB };
 
 /* -EAGAIN is the caller's wish, not a reason to wait. */
-static long until_done(struct lp_op *op, struct lp_side *side, short events, int flags,
-                       lp_try_fn *try, void *arg)
+OS_INLINE long until_done(struct lp_op *op, struct lp_side *side, short events, int flags,
+                          lp_try_fn *try, void *arg)
 {
 	long r = try(op, side, arg);
 
@@ -40,7 +40,7 @@ struct receive {
 	socklen_t *from_size;
 };
 
-static long try_recvfrom(struct lp_op *op, struct lp_side *side, void *arg)
+OS_INLINE long try_recvfrom(struct lp_op *op, struct lp_side *side, void *arg)
 {
 	struct receive *a = arg;
 	struct iovec iov = {a->buf, a->n};
@@ -83,7 +83,7 @@ ssize_t lapse_recvfrom(lapse_fd fd, void *buf, size_t n, int flags, struct socka
 	struct lp_side side;
 	struct lp_op op;
 	long error = 0;
-	long r = lp_op_begin(&op, &side, fd, LAPSE_READ, "recv");
+	long r = lp_op_begin_fast(&op, &side, fd, LAPSE_READ, "recv");
 
 	if (r < 0)
 		return lp_ret(r);
@@ -92,7 +92,7 @@ ssize_t lapse_recvfrom(lapse_fd fd, void *buf, size_t n, int flags, struct socka
 		r = recv_all(&op, &side, &a, &error);
 	else
 		r = until_done(&op, &side, POLLIN, flags, try_recvfrom, &a);
-	lp_op_finish(&op);
+	lp_op_end_fast(&op);
 	return lp_count_or(r, r < 0 ? r : error);
 }
 
@@ -172,7 +172,7 @@ ssize_t lapse_recvmsg(lapse_fd fd, struct msghdr *msg, int flags)
 	if (r > 0 && side.slot->kind == LP_SOCKET && msg->msg_controllen == 0 &&
 	    (flags & (MSG_WAITALL | MSG_PEEK | NEVER_WAITS)) == MSG_WAITALL)
 		r += recvmsg_rest(&op, &side, msg, flags, r, &error);
-	lp_op_finish(&op);
+	lp_op_end(&op);
 	return lp_count_or(r, r < 0 ? r : error);
 }
 
@@ -214,7 +214,7 @@ static int many(lapse_fd fd, int dir, const char *name, struct messages *a, bool
 		a->many += r;
 		a->count -= (unsigned)r;
 	} while (a->count > 0 && !first_batch && (error = lp_op_progress(&op)) == 0);
-	lp_op_finish(&op);
+	lp_op_end(&op);
 	return (int)lp_count_or(total, error);
 }
 
@@ -236,7 +236,7 @@ struct transmit {
 	socklen_t to_size;
 };
 
-static long try_sendto(struct lp_op *op, struct lp_side *side, void *arg)
+OS_INLINE long try_sendto(struct lp_op *op, struct lp_side *side, void *arg)
 {
 	const struct transmit *a = arg;
 
@@ -253,7 +253,7 @@ ssize_t lapse_sendto(lapse_fd fd, const void *buf, size_t n, int flags, const st
 	struct lp_op op;
 	long total = 0;
 	long error = 0;
-	long r = lp_op_begin(&op, &side, fd, LAPSE_WRITE, "send");
+	long r = lp_op_begin_fast(&op, &side, fd, LAPSE_WRITE, "send");
 
 	if (r < 0)
 		return lp_ret(r);
@@ -266,7 +266,7 @@ ssize_t lapse_sendto(lapse_fd fd, const void *buf, size_t n, int flags, const st
 		a.buf += r;
 		a.n -= (size_t)r;
 	} while (a.n > 0 && (flags & MSG_DONTWAIT) == 0 && (error = lp_op_progress(&op)) == 0);
-	lp_op_finish(&op);
+	lp_op_end_fast(&op);
 	return lp_count_or(total, error);
 }
 
@@ -323,7 +323,7 @@ ssize_t lapse_sendmsg(lapse_fd fd, const struct msghdr *msg, int flags)
 	if (r < 0)
 		return lp_ret(r);
 	r = send_message(&op, &side, msg, flags, &error);
-	lp_op_finish(&op);
+	lp_op_end(&op);
 	return lp_count_or(r, error);
 }
 
@@ -358,7 +358,7 @@ static int sendmmsg_stream(lapse_fd fd, struct mmsghdr *msgs, unsigned count, in
 		if (error == 0)
 			error = lp_op_progress(&op);
 	}
-	lp_op_finish(&op);
+	lp_op_end(&op);
 	return (int)lp_count_or(done, error);
 }
 

@@ -186,14 +186,7 @@ int lp_op_begin_queued(struct lp_op *op, lapse_fd fd, int dir)
 
 int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir, const char *name)
 {
-	int r = lp_op_enter(op, side, fd, dir, name);
-
-	if (os_unlikely(r != 0))
-		return r == -EAGAIN ? lp_op_begin_queued(op, fd, dir) : r;
-	r = lp_op_look_first(op, side);
-	if (r < 0)
-		lp_op_end(op);
-	return r;
+	return lp_op_begin_fast(op, side, fd, dir, name);
 }
 
 void lp_op_end(struct lp_op *op)

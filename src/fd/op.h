@@ -58,7 +58,7 @@ int lp_op_turn(struct lp_op *op, struct lp_side *side);
 /* Out of the place, while the turn is still ours, or out of the list. */
 OS_INLINE void lp_side_leave_place(struct lp_side *side)
 {
-	if (!side->placed)
+	if (!os_unlikely(side->placed))
 		return;
 	side->placed = false;
 	if (side->has_turn)
@@ -80,8 +80,8 @@ OS_INLINE void lp_side_end(struct lp_side *side)
 /* Every side. */
 void lp_op_end(struct lp_op *op);
 
-/* The same for what has one handle. */
-OS_INLINE void lp_op_finish(struct lp_op *op)
+/* The same for what has one handle, in line where that counts. */
+OS_INLINE void lp_op_end_fast(struct lp_op *op)
 {
 	lp_side_end(&op->sides[0]);
 }
@@ -145,52 +145,69 @@ OS_INLINE void lp_side_sample(struct lp_side *side, const struct lp_slot *slot)
 	side->cancel_then[1] = os_load_u32(&slot->cancel[1], OS_SEQ_CST);
 }
 
-/* The earlier of the deadlines that govern it. */
-OS_INLINE lapse_time lp_side_deadline(const struct lp_side *side)
+/* The earlier of the deadlines of these directions. */
+OS_INLINE lapse_time lp_slot_deadline(const struct lp_slot *slot, int dirs)
 {
 	lapse_time earliest = LAPSE_NEVER;
 
 	for (int d = 0; d < 2; d++)
-		if ((side->dirs & 1 << d) != 0)
-			earliest = lp_time_min(earliest, os_owned_get(&side->slot->deadline[d]));
+		if ((dirs & 1 << d) != 0)
+			earliest = lp_time_min(earliest, os_owned_get(&slot->deadline[d]));
 	return earliest;
 }
 
 /* The first look of what has one handle: nothing was closed or canceled since the sample, and idle limits
  * count from here. Of the causes only deadlines and scopes are left to look at. */
-OS_INLINE int lp_op_look_first(struct lp_op *op, const struct lp_side *side)
+OS_INLINE int lp_op_look_first(struct lp_op *op, const struct lp_slot *slot, int dirs)
 {
-	op->earliest = lp_side_deadline(side);
-	if (!lp_scope_any() && (op->earliest == LAPSE_NEVER || op->earliest > os_now()))
-		return 0;
-	return lp_op_look(op);
+	lapse_time earliest = lp_slot_deadline(slot, dirs);
+
+	op->earliest = earliest;
+	if (os_unlikely(lp_scope_any()) ||
+	    (earliest != LAPSE_NEVER && os_unlikely(earliest <= os_now())))
+		return lp_op_look(op);
+	return 0;
 }
 
 /* What lp_op_enter leaves to do: somebody has the turn, or waits. Looks. */
 int lp_op_begin_queued(struct lp_op *op, lapse_fd fd, int dir);
 
 /* The usual one: one handle, one direction, its turn; no look yet. 0; -EAGAIN: lp_op_begin_queued goes
- * on; or -errno and it is over. */
+ * on; or -errno and it is over. *slot: the side's, for a variable that is not read again. */
 OS_INLINE int lp_op_enter(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir,
-                          const char *name)
+                          const char *name, struct lp_slot **slot)
 {
 	int r;
 
 	lp_op_start(op, side, name);
-	r = lp_turn_try(fd, dir, &side->slot);
+	r = lp_turn_try(fd, dir, slot);
+	side->slot = *slot;
 	if (os_unlikely(r != 0))
 		return r;
 	op->side_count = 1;
 	side->dirs = dir;
 	side->has_turn = true;
 	side->placed = false;
-	lp_side_sample(side, side->slot);
+	lp_side_sample(side, *slot);
 	return 0;
 }
 
 /* The same, and a look. Without a queue, a deadline or a scope it is one compare-and-swap, and
- * lp_op_finish one more; no clock. */
+ * lp_op_end one more; no clock. Fast: in line and with a known direction, for what is called most. */
 int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir, const char *name);
+OS_INLINE int lp_op_begin_fast(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir,
+                               const char *name)
+{
+	struct lp_slot *slot;
+	int r = lp_op_enter(op, side, fd, dir, name, &slot);
+
+	if (os_unlikely(r != 0))
+		return r == -EAGAIN ? lp_op_begin_queued(op, fd, dir) : r;
+	r = lp_op_look_first(op, slot, dir);
+	if (os_unlikely(r < 0))
+		lp_op_end(op);
+	return r;
+}
 
 /* Try once, as the descriptor allows without waiting: a result, or -errno; -EAGAIN: wait. */
 typedef long lp_try_fn(struct lp_op *op, struct lp_side *side, void *arg);
@@ -219,14 +236,14 @@ OS_INLINE long lp_op_run_pinned(lapse_fd fd, int dirs, const char *name, lp_try_
 	r = lp_op_pin(&op, fd, dirs);
 	if (r < 0)
 		return lp_ret(r);
-	r = lp_op_look_first(&op, &side);
+	r = lp_op_look_first(&op, side.slot, dirs);
 	while (r == 0) {
 		r = try(&op, &side, arg);
 		if (r != -EINTR)
 			break;
 		r = lp_op_look(&op);
 	}
-	lp_op_finish(&op);
+	lp_op_end_fast(&op);
 	return lp_ret(r);
 }
 

@@ -8,7 +8,7 @@ struct block {
 	size_t n;
 };
 
-static long try_read(struct lp_op *op, struct lp_side *side, void *arg)
+OS_INLINE long try_read(struct lp_op *op, struct lp_side *side, void *arg)
 {
 	struct block *b = arg;
 
@@ -16,7 +16,7 @@ static long try_read(struct lp_op *op, struct lp_side *side, void *arg)
 }
 
 /* Some bytes, or a verdict; a socket or pipe that is probably dry is polled first. */
-static long read_some(struct lp_op *op, struct lp_side *side, lp_try_fn *try, void *arg)
+OS_INLINE long read_some(struct lp_op *op, struct lp_side *side, lp_try_fn *try, void *arg)
 {
 	struct lp_slot *slot = side->slot;
 	long r = -EAGAIN;
@@ -33,12 +33,12 @@ ssize_t lapse_read(lapse_fd fd, void *buf, size_t n)
 	struct block b = {buf, n};
 	struct lp_side side;
 	struct lp_op op;
-	long r = lp_op_begin(&op, &side, fd, LAPSE_READ, "read");
+	long r = lp_op_begin_fast(&op, &side, fd, LAPSE_READ, "read");
 
 	if (r < 0)
 		return lp_ret(r);
 	r = n == 0 ? 0 : read_some(&op, &side, try_read, &b);
-	lp_op_finish(&op);
+	lp_op_end_fast(&op);
 	return lp_ret(r);
 }
 
@@ -64,7 +64,7 @@ ssize_t lapse_readv(lapse_fd fd, const struct iovec *iov, int count)
 	if (r < 0)
 		return lp_ret(r);
 	r = read_some(&op, &side, try_readv, &v);
-	lp_op_finish(&op);
+	lp_op_end(&op);
 	return lp_ret(r);
 }
 
@@ -89,7 +89,7 @@ int lapse_read_full(lapse_fd fd, void *buf, size_t n, size_t *done)
 		if (r < 0)
 			break;
 	}
-	lp_op_finish(&op);
+	lp_op_end(&op);
 	*done = n - b.n;
 	return (int)lp_ret(r);
 }
@@ -133,7 +133,7 @@ ssize_t lapse_write(lapse_fd fd, const void *buf, size_t n)
 	struct lp_side side;
 	struct lp_op op;
 	long error;
-	long r = lp_op_begin(&op, &side, fd, LAPSE_WRITE, "write");
+	long r = lp_op_begin_fast(&op, &side, fd, LAPSE_WRITE, "write");
 
 	if (r < 0)
 		return lp_ret(r);
@@ -143,7 +143,7 @@ ssize_t lapse_write(lapse_fd fd, const void *buf, size_t n)
 	} else {
 		r = write_all(&op, &side, &b, &error);
 	}
-	lp_op_finish(&op);
+	lp_op_end_fast(&op);
 	return lp_count_or(r, error);
 }
 
@@ -197,6 +197,6 @@ ssize_t lapse_writev(lapse_fd fd, const struct iovec *iov, int count)
 			break;
 		error = r == 0 ? -EIO : lp_op_progress(&op);
 	}
-	lp_op_finish(&op);
+	lp_op_end(&op);
 	return lp_count_or(total, error);
 }

@@ -23,18 +23,18 @@ OS_INLINE long lp_try_read(struct lp_op *op, struct lp_side *side, void *buf, si
 {
 	struct lp_slot *slot = side->slot;
 
-	if (slot->kind >= LP_SOCKET && n > 0 && !lp_slot_knows(slot, LP_KEPT))
-		return os_recvfrom(lp_sysfd(slot), buf, n, MSG_DONTWAIT, NULL, NULL);
-	return lp_try_read_else(op, side, buf, n);
+	if (os_unlikely(slot->kind < LP_SOCKET || n == 0 || lp_slot_knows(slot, LP_KEPT)))
+		return lp_try_read_else(op, side, buf, n);
+	return os_recvfrom(lp_sysfd(slot), buf, n, MSG_DONTWAIT, NULL, NULL);
 }
 
 OS_INLINE long lp_try_write(struct lp_op *op, struct lp_side *side, const void *buf, size_t n)
 {
 	struct lp_slot *slot = side->slot;
 
-	if (slot->kind >= LP_SOCKET)
-		return os_sendto(lp_sysfd(slot), buf, n, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
-	return lp_try_write_else(op, side, buf, n);
+	if (os_unlikely(slot->kind < LP_SOCKET))
+		return lp_try_write_else(op, side, buf, n);
+	return os_sendto(lp_sysfd(slot), buf, n, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
 }
 
 /* The kept bytes alone: -EAGAIN if there are none (any more). */
