@@ -84,12 +84,8 @@ static void leave(void *op)
 /* Has no need to look: run does so before it calls fn. */
 static int enter_on(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir)
 {
-	int r;
-
-	if (dir != 0) {
-		r = lp_op_enter(op, side, fd, dir, "call_on", &side->slot);
-		return r == -EAGAIN ? lp_op_begin_queued(op, fd, dir) : r;
-	}
+	if (dir != 0)
+		return lp_op_enter(op, side, fd, dir, "call_on", &side->slot);
 	lp_op_start(op, side, "call_on");
 	return lp_op_pin(op, fd, LAPSE_READ | LAPSE_WRITE);
 }

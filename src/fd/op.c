@@ -173,7 +173,7 @@ int lp_op_pin(struct lp_op *op, lapse_fd fd, int dirs)
 	return 0;
 }
 
-int lp_op_begin_queued(struct lp_op *op, lapse_fd fd, int dir)
+int lp_op_enter_queued(struct lp_op *op, lapse_fd fd, int dir)
 {
 	int r = lp_op_pin(op, fd, dir);
 

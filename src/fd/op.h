@@ -169,11 +169,11 @@ OS_INLINE int lp_op_look_first(struct lp_op *op, const struct lp_slot *slot, int
 	return 0;
 }
 
-/* What lp_op_enter leaves to do: somebody has the turn, or waits. Looks. */
-int lp_op_begin_queued(struct lp_op *op, lapse_fd fd, int dir);
+/* What lp_op_enter leaves to do if somebody has the turn, or waits. Looks. 0, or -errno and it is over. */
+int lp_op_enter_queued(struct lp_op *op, lapse_fd fd, int dir);
 
-/* The usual one: one handle, one direction, its turn; no look yet. 0; -EAGAIN: lp_op_begin_queued goes
- * on; or -errno and it is over. *slot: the side's, for a variable that is not read again. */
+/* The usual one: one handle, one direction, its turn; only if it had to queue, a look. 0, or -errno and
+ * it is over. *slot: the side's, for a variable that is not read again. */
 OS_INLINE int lp_op_enter(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir,
                           const char *name, struct lp_slot **slot)
 {
@@ -183,7 +183,7 @@ OS_INLINE int lp_op_enter(struct lp_op *op, struct lp_side *side, lapse_fd fd, i
 	r = lp_turn_try(fd, dir, slot);
 	side->slot = *slot;
 	if (os_unlikely(r != 0))
-		return r;
+		return r == -EAGAIN ? lp_op_enter_queued(op, fd, dir) : r;
 	op->side_count = 1;
 	side->dirs = dir;
 	side->has_turn = true;
@@ -202,7 +202,7 @@ OS_INLINE int lp_op_begin_fast(struct lp_op *op, struct lp_side *side, lapse_fd 
 	int r = lp_op_enter(op, side, fd, dir, name, &slot);
 
 	if (os_unlikely(r != 0))
-		return r == -EAGAIN ? lp_op_begin_queued(op, fd, dir) : r;
+		return r;
 	r = lp_op_look_first(op, slot, dir);
 	if (os_unlikely(r < 0))
 		lp_op_end(op);
