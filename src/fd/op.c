@@ -217,7 +217,7 @@ static int look_for_event(void *ctx, lapse_time *earliest)
 int lp_op_wait(struct lp_op *op, struct lp_side *side, short events)
 {
 	struct pollfd fds[2];
-	struct lp_ready ready = {fds, 2};
+	struct lp_ready ready = {fds, 1};
 	struct awaited awaited = {op, side};
 	struct lp_parker *p;
 	int r;
@@ -232,11 +232,11 @@ int lp_op_wait(struct lp_op *op, struct lp_side *side, short events)
 	if (r < 0)
 		return r;
 	lp_op_take_places(op, p);
-	fds[1] = (struct pollfd){.fd = lp_sysfd(side->slot), .events = events};
+	fds[0] = (struct pollfd){.fd = lp_sysfd(side->slot), .events = events};
 	r = lp_sleep(p, op->earliest, look_for_event, &awaited, lp_ready_park, &ready);
 	if (r < 0)
 		return r;
-	op->revents = fds[1].revents;
+	op->revents = fds[0].revents;
 	op->ready = op->revents != 0 ? side : NULL;
 	return 0;
 }

@@ -104,7 +104,7 @@ int lapse_wait(lapse_fd fd, int dirs)
 struct many {
 	struct lp_op op; /* its sides are the entries that are waited for */
 	struct lapse_pollfd *fds;
-	struct pollfd *polled; /* [0] is the parker's; [i + 1] goes with fds[i] */
+	struct pollfd *polled; /* goes with fds, and one more, the parker's */
 	size_t count;
 	struct lp_side *sides;
 	size_t *entry; /* of each side: its place in fds */
@@ -132,7 +132,7 @@ static int hear_files(struct many *m)
 		if (f->got != 0)
 			told++;
 		else if (f->error == 0)
-			m->polled[m->entry[i] + 1].fd = lp_sysfd(m->sides[i].slot);
+			m->polled[m->entry[i]].fd = lp_sysfd(m->sides[i].slot);
 		lp_file_put(job);
 		m->jobs[i] = NULL;
 		m->job_count--;
@@ -159,7 +159,7 @@ static int look_many(void *ctx, lapse_time *earliest)
 		if (r == 0)
 			continue;
 		m->fds[entry].error = -r;
-		m->polled[entry + 1].fd = -1;
+		m->polled[entry].fd = -1;
 		count++;
 	}
 	*earliest = m->op.earliest;
@@ -179,7 +179,7 @@ static int pin_all(struct many *m)
 
 		f->got = 0;
 		f->error = 0;
-		m->polled[i + 1] = (struct pollfd){.fd = -1};
+		m->polled[i] = (struct pollfd){.fd = -1};
 		if (!lp_directions(f->dirs))
 			return -EINVAL;
 		if (r < 0) {
@@ -189,8 +189,8 @@ static int pin_all(struct many *m)
 		}
 		m->entry[m->op.side_count - 1] = i;
 		slot = m->sides[m->op.side_count - 1].slot;
-		m->polled[i + 1].fd = lp_sysfd(slot);
-		m->polled[i + 1].events = events_of(f->dirs);
+		m->polled[i].fd = lp_sysfd(slot);
+		m->polled[i].events = events_of(f->dirs);
 		f->got = holds_kept(slot, f->dirs);
 		told += f->got != 0;
 		if (slot->kind == LP_FILE)
@@ -213,7 +213,7 @@ static int collect(struct many *m)
 
 	for (size_t i = 0; i < m->count; i++) {
 		struct lapse_pollfd *f = &m->fds[i];
-		short revents = m->polled[i + 1].revents;
+		short revents = m->polled[i].revents;
 
 		if (f->error == 0 && (revents & POLLNVAL) != 0)
 			f->error = EBADF; /* somebody closed the number behind our back */
@@ -232,7 +232,7 @@ static int ask_all(struct many *m)
 	long r;
 
 	do
-		r = os_poll(m->polled + 1, m->count, 0, 0);
+		r = os_poll(m->polled, m->count, 0, 0);
 	while (r == -EINTR);
 	return r < 0 ? (int)r : 1;
 }
@@ -254,7 +254,7 @@ static int start_jobs(struct many *m, struct lp_parker *p)
 			return r;
 		}
 		m->job_count++;
-		m->polled[m->entry[i] + 1].fd = -1;
+		m->polled[m->entry[i]].fd = -1;
 	}
 	return 0;
 }
@@ -321,7 +321,7 @@ static void leave_files(struct many *m)
 
 static int sleep_for_many(struct many *m)
 {
-	struct lp_ready ready = {m->polled, m->count + 1};
+	struct lp_ready ready = {m->polled, m->count};
 	struct lp_parker *p;
 	int r = lp_parker_pollable(&p);
 

@@ -17,10 +17,11 @@ static int64_t slack_ns(const struct lp_parker *p, int64_t wait_ns)
 int lp_ready_park(struct lp_parker *p, lapse_time until, void *way)
 {
 	struct lp_ready *ready = way;
+	struct pollfd *event = &ready->fds[ready->count];
 	lapse_time now = 0;
 	long r;
 
-	ready->fds[0] = (struct pollfd){.fd = p->event, .events = POLLIN};
+	*event = (struct pollfd){.fd = p->event, .events = POLLIN};
 	if (until != LAPSE_NEVER) {
 		now = os_now();
 		if (until > now)
@@ -28,9 +29,9 @@ int lp_ready_park(struct lp_parker *p, lapse_time until, void *way)
 	}
 	if (!lp_park_begin(p, LP_ASLEEP_POLL))
 		return 0;
-	r = os_poll(ready->fds, ready->count, now, until);
+	r = os_poll(ready->fds, ready->count + 1, now, until);
 	lp_park_end(p);
-	if (r > 0 && ready->fds[0].revents != 0) {
+	if (r > 0 && event->revents != 0) {
 		uint64_t count;
 
 		(void)os_read(p->event, &count, sizeof count);

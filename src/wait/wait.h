@@ -6,8 +6,9 @@
 #include "os/os.h"
 #include "park/parker.h"
 
-/* ready, for a thread: ppoll. fds[0] is for the parker's eventfd, the caller's begin at fds[1];
- * count is of all. The parker must be pollable. Returns > 0 when one of the caller's is ready. */
+/* ready, for a thread: ppoll. count is of the caller's; fds[count], one more, is for the parker's eventfd:
+ * behind the first that is ready the kernel prepares to wait for none, which it takes long for. The
+ * parker must be pollable. Returns > 0 when one of the caller's is ready. */
 struct lp_ready {
 	struct pollfd *fds;
 	size_t count;

@@ -2,11 +2,12 @@
 # lapse connect and lapse listen: both directions at once, half closes, and every limit.
 . "$(dirname "$0")/common.sh"
 
-# listen ARG...: in the background, with standard input from $input; sets $listener and $port
+# listen ARG...: in the background, with standard input from $input; sets $listener and $port. Nobody
+# who comes within a minute: then a connect has failed, and would be waited for.
 listen()
 {
 	: >"$work/listen.err"
-	"$LAPSE" listen "$@" 0 <"$input" >"$work/listen.out" 2>"$work/listen.err" &
+	"$LAPSE" listen --connect 60s "$@" 0 <"$input" >"$work/listen.out" 2>"$work/listen.err" &
 	listener=$!
 	started="$started $listener"
 	until_true grep -q '^listening on [0-9]*$' "$work/listen.err"
