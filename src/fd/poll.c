@@ -369,6 +369,8 @@ int lapse_poll(struct lapse_pollfd *fds, size_t count)
 	                 .entry = entry,
 	                 .jobs = jobs};
 	size_t each = sizeof *m.sides + sizeof *m.polled + sizeof *m.entry + sizeof *m.jobs;
+	size_t size = (count + 1) * each;
+	struct lp_parker *p = NULL;
 	void *room = NULL;
 	int r;
 
@@ -377,9 +379,11 @@ int lapse_poll(struct lapse_pollfd *fds, size_t count)
 	if (count > INT_MAX - 1)
 		return (int)lp_ret(-EINVAL);
 	if (count > FEW) { /* as many as the caller likes: no frame holds them */
-		room = os_map((count + 1) * each);
-		if (room == NULL)
-			return (int)lp_ret(-ENOMEM);
+		r = lp_parker_mine(&p);
+		if (r == 0 && (room = lp_parker_take_room(p, &size)) == NULL)
+			r = -ENOMEM;
+		if (r < 0)
+			return (int)lp_ret(r);
 		m.sides = room;
 		m.entry = (size_t *)(m.sides + count);
 		m.jobs = (struct lp_job **)(m.entry + count);
@@ -388,6 +392,6 @@ int lapse_poll(struct lapse_pollfd *fds, size_t count)
 	lp_op_start(&m.op, m.sides, "poll");
 	r = wait_for_many(&m);
 	if (room != NULL)
-		os_unmap(room, (count + 1) * each);
+		lp_parker_leave_room(p, room, size);
 	return (int)lp_ret(r);
 }

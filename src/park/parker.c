@@ -92,9 +92,40 @@ static struct lp_parker *take_new(void)
 	return p;
 }
 
+/* Twice as much each time, so that who polls one more with each call does not map each time. Nobody
+ * finds it while it is taken, such as a signal handler that makes the same call. */
+void *lp_parker_take_room(struct lp_parker *p, size_t *size)
+{
+	void *room = p->room;
+	size_t want = 4096;
+
+	p->room = NULL;
+	if (room != NULL && p->room_size >= *size) {
+		*size = p->room_size;
+		return room;
+	}
+	if (room != NULL)
+		os_unmap(room, p->room_size);
+	while (want < *size)
+		want *= 2;
+	*size = want;
+	return os_map(want);
+}
+
+void lp_parker_leave_room(struct lp_parker *p, void *room, size_t size)
+{
+	if (p->room != NULL)
+		os_unmap(p->room, p->room_size);
+	p->room = room;
+	p->room_size = size;
+}
+
 static void put(struct lp_parker *p)
 {
 	lp_fork_check();
+	if (p->room != NULL)
+		os_unmap(p->room, p->room_size);
+	p->room = NULL;
 	os_store_u32(&p->thread, 0, OS_RELAXED);
 	os_lock(&lock);
 	p->next_free = free_list;

@@ -80,6 +80,10 @@ struct lp_parker {
 	struct lp_parker *next_caller;
 	bool is_caller;
 
+	/* Memory that a call has left for the next one, or NULL; the owner's. */
+	void *room;
+	size_t room_size;
+
 	struct lp_parker *next_free; /* under the free list's lock */
 };
 
@@ -133,6 +137,12 @@ OS_INLINE struct lp_parker *lp_parker_lasting(struct lp_parker *mine)
 
 	return aside != NULL ? aside : mine;
 }
+
+/* Memory for a call of the owner's that needs more than a frame should have, *size bytes at least: what
+ * the last such call left, or new, and *size is then what there is. NULL: none. It is left for the next
+ * until the thread ends: to map and fault it in each time costs more than most calls. */
+void *lp_parker_take_room(struct lp_parker *p, size_t *size);
+void lp_parker_leave_room(struct lp_parker *p, void *room, size_t size);
 
 /* For lapse_dump: what the caller is about to sleep for, on which handle, and since when, or now. */
 OS_INLINE void lp_parker_note_at(struct lp_parker *p, const char *what, uint64_t on,

@@ -280,12 +280,40 @@ static void no_memory_needed(void **state)
 	subject_close(&s);
 }
 
+/* Polling more handles than a frame has room for needs memory, once. */
+static void no_memory_for_poll(void **state)
+{
+	enum { COUNT = 64 };
+	struct lapse_pollfd fds[COUNT];
+	struct rlimit memory;
+	lapse_fd pair[2];
+
+	(void)state;
+	if (check_is_watched())
+		check_skip("a sanitizer or Valgrind maps memory of its own");
+	pair_make("unix_stream", pair);
+	for (int i = 0; i < COUNT; i++)
+		fds[i] = (struct lapse_pollfd){pair[i % 2], LAPSE_WRITE, 0, 0};
+	memory = limit_memory();
+	CHECK_ERR(lapse_poll(fds, COUNT), ENOMEM);
+	CHECK(setrlimit(RLIMIT_AS, &memory) == 0);
+	CHECK(lapse_poll(fds, COUNT) == COUNT);
+	memory = limit_memory();
+	for (int count = COUNT; count > 0; count /= 2) {
+		CHECK(lapse_poll(fds, (size_t)count) == count);
+		CHECK(fds[count - 1].got == LAPSE_WRITE && fds[count - 1].error == 0);
+	}
+	CHECK(lapse_poll(fds, COUNT) == COUNT);
+	CHECK(setrlimit(RLIMIT_AS, &memory) == 0);
+	pair_close(pair);
+}
+
 static const struct check checks[] = {
 	{TEST(no_descriptor_for_pipe)},   {TEST(no_descriptor_for_socketpair)},
 	{TEST(no_descriptor_for_socket)}, {TEST(no_descriptor_for_open)},
 	{TEST(no_descriptor_for_dup)},    {TEST(no_descriptor_for_accept)},
 	{TEST(no_descriptor_for_splice)}, {TEST(no_descriptor_for_sleeper)},
 	{TEST(no_descriptor_for_poll)},   {TEST_OPERATIONS(no_memory_needed, NULL)},
-	{TEST(no_memory_for_handles)},
+	{TEST(no_memory_for_handles)},    {TEST(no_memory_for_poll)},
 };
 CHECK_MAIN(checks)

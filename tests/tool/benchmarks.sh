@@ -29,7 +29,7 @@ lines()
 		}' "$@"
 }
 
-run "$source/bench/run" text memory pingpong ready blocking 1
+run "$source/bench/run" text memory pingpong poll ready blocking 1
 is 0 "$(status)" "the quick ones: status"
 cat >"$work/expected" <<'END'
 ready:  socketpair, 1 byte | limit: write, read
@@ -57,6 +57,16 @@ pingpong:  there and back | limit: write, read
 pingpong:  there and back | lapse, no deadline
 pingpong:  there and back | lapse, standing deadlines
 pingpong:  there and back | write, ppoll, read
+poll:  one of 1 | limit: poll
+poll:  one of 1 | lapse_poll, no deadline
+poll:  one of 1 | lapse_poll, standing deadlines
+poll:  one of 1 | lapse_wait, no deadline
+poll:  one of 16 | limit: poll
+poll:  one of 16 | lapse_poll, no deadline
+poll:  one of 16 | lapse_poll, standing deadlines
+poll:  one of 128 | limit: poll
+poll:  one of 128 | lapse_poll, no deadline
+poll:  one of 128 | lapse_poll, standing deadlines
 memory:  each handle | lapse, private bytes
 memory:  each handle | handles
 blocking: | limit: pread
@@ -75,7 +85,7 @@ END
 is "$(cat "$work/expected")" "$(lines "$work/out")" "the quick ones: every line of the table"
 targets=$(sed -n 's/^targets: \([0-9]*\) met, \([0-9]*\) missed$/\1 + \2/p' "$work/out")
 is 17 "$((${targets:-0}))" "the quick ones: every target"
-is 40 "$(wc -l <"$LAPSE_BUILD/bench/raw.csv")" "the quick ones: every sample"
+is 50 "$(wc -l <"$LAPSE_BUILD/bench/raw.csv")" "the quick ones: every sample"
 [ $failed -eq 0 ] || sed 's/^/# /' "$work/err"
 
 # The others take their time.
