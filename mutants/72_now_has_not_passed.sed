@@ -3,4 +3,4 @@
 # scenarios: m_late
 # memory: both
 # file: src/fd/op.h
-s|(op->earliest == LAPSE_NEVER \|\| op->earliest > os_now()))|(op->earliest == LAPSE_NEVER \|\| op->earliest >= os_now()))|
+s|os_unlikely(earliest <= os_now())|os_unlikely(earliest < os_now())|

@@ -3,4 +3,4 @@
 # scenarios: m_late
 # memory: both
 # file: src/fd/op.h
-s|if (!lp_scope_any() && (op->earliest == LAPSE_NEVER \|\| op->earliest > os_now()))|if (!lp_scope_any())|
+s|(earliest != LAPSE_NEVER \&\& os_unlikely(earliest <= os_now()))|false|

@@ -181,7 +181,7 @@ int lp_op_enter_queued(struct lp_op *op, lapse_fd fd, int dir)
 		r = lp_op_turn(op, &op->sides[0]);
 	if (r < 0)
 		lp_op_end(op);
-	return r;
+	return r < 0 ? r : 1;
 }
 
 int lp_op_begin(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir, const char *name)

@@ -169,11 +169,11 @@ OS_INLINE int lp_op_look_first(struct lp_op *op, const struct lp_slot *slot, int
 	return 0;
 }
 
-/* What lp_op_enter leaves to do if somebody has the turn, or waits. Looks. 0, or -errno and it is over. */
+/* What lp_op_enter leaves to do if somebody has the turn, or waits. Looks. 1, or -errno and it is over. */
 int lp_op_enter_queued(struct lp_op *op, lapse_fd fd, int dir);
 
-/* The usual one: one handle, one direction, its turn; only if it had to queue, a look. 0, or -errno and
- * it is over. *slot: the side's, for a variable that is not read again. */
+/* The usual one: one handle, one direction, its turn. 0, without a look; 1: it had to queue, and has
+ * looked; or -errno and it is over. *slot: the side's, for a variable that is not read again. */
 OS_INLINE int lp_op_enter(struct lp_op *op, struct lp_side *side, lapse_fd fd, int dir,
                           const char *name, struct lp_slot **slot)
 {
@@ -202,7 +202,7 @@ OS_INLINE int lp_op_begin_fast(struct lp_op *op, struct lp_side *side, lapse_fd 
 	int r = lp_op_enter(op, side, fd, dir, name, &slot);
 
 	if (os_unlikely(r != 0))
-		return r;
+		return r < 0 ? r : 0;
 	r = lp_op_look_first(op, slot, dir);
 	if (os_unlikely(r < 0))
 		lp_op_end(op);
