@@ -49,6 +49,9 @@ struct options {
 void options_read(struct options *options, int argc, char **argv, const char *accepted,
                   int operand_count, const char *help);
 
+/* The last of a mistake in the command line, after what say said of it. */
+_Noreturn void exit_usage(const struct options *options);
+
 /* Take over descriptor 0, 1 or 2, or say that it is not open and exit. */
 lapse_fd options_adopt(const struct options *options, int sysfd);
 

@@ -32,6 +32,10 @@ static const char help[] =
 	"\n"
 	"With PORT 0 listen lets the system choose and writes the number to standard error.\n";
 
+enum {
+	PORT_MAX = 65535,
+};
+
 static lapse_time earlier(lapse_time a, lapse_time b)
 {
 	return a < b ? a : b;
@@ -47,6 +51,20 @@ static int report(const struct options *options, const char *what, int error)
 	const struct limit *limit = all ? &options->whole : &options->connect;
 	say(options->command, "time was up (%s %s): no peer", limit->name, limit->text);
 	return STATUS_TIME_UP;
+}
+
+/* getaddrinfo would take 0 for an empty word, and the lower 16 bits of a number. A word that is not a
+ * number is left to it. */
+static void check_port(const struct options *options, const char *port, long port_min)
+{
+	char *end;
+	long number = strtol(port, &end, 10);
+
+	if (*end || (end > port && number >= port_min && number <= PORT_MAX))
+		return;
+	say(options->command, "'%s' is not a port: it is not a number from %ld to %d", port,
+	    port_min, PORT_MAX);
+	exit_usage(options);
 }
 
 struct question {
@@ -89,6 +107,12 @@ static struct addrinfo *look_up(const struct options *options, const char *host,
 		exit(report(options, host, error));
 	if (!q.failure)
 		return q.list;
+	if (q.failure == EAI_SERVICE) {
+		say(options->command,
+		    "'%s' is not a port: it is neither a number nor the name of a TCP service",
+		    port);
+		exit_usage(options);
+	}
 	say(options->command, "%s port %s: %s", host, port,
 	    q.failure == EAI_SYSTEM ? strerror(q.error) : gai_strerror(q.failure));
 	exit(STATUS_FAILED);
@@ -137,6 +161,7 @@ int connect_run(int argc, char **argv)
 	struct options options;
 
 	options_read(&options, argc, argv, "cit", 2, help);
+	check_port(&options, options.operands[1], 1); /* nobody can listen on 0 */
 	lapse_fd in = options_adopt(&options, STDIN_FILENO);
 	lapse_fd out = options_adopt(&options, STDOUT_FILENO);
 	dump_on_signal(&options);
@@ -169,6 +194,26 @@ static int listen_at(lapse_fd fd, const struct addrinfo *address)
 	return listen(sysfd, 1);
 }
 
+/* The address asked for, not the word: 00, or the name of a service, may mean 0 as well. */
+static bool is_port_left_open(const struct addrinfo *address)
+{
+	if (address->ai_family == AF_INET6)
+		return !((struct sockaddr_in6 *)address->ai_addr)->sin6_port;
+	return !((struct sockaddr_in *)address->ai_addr)->sin_port;
+}
+
+static void say_chosen_port(lapse_fd listener)
+{
+	struct sockaddr_storage address;
+	socklen_t size = sizeof address;
+	char port[NI_MAXSERV];
+
+	if (!getsockname(lapse_sysfd(listener), (struct sockaddr *)&address, &size) &&
+	    !getnameinfo((struct sockaddr *)&address, size, NULL, 0, port, sizeof port,
+	                 NI_NUMERICSERV))
+		fprintf(stderr, "listening on %s\n", port);
+}
+
 /* At the first address that can be had. */
 static lapse_fd listen_any(const struct addrinfo *list)
 {
@@ -176,8 +221,11 @@ static lapse_fd listen_any(const struct addrinfo *list)
 		lapse_fd fd = lapse_socket(list->ai_family, list->ai_socktype, list->ai_protocol);
 		if (fd == LAPSE_NOFD)
 			continue;
-		if (listen_at(fd, list) == 0)
+		if (listen_at(fd, list) == 0) {
+			if (is_port_left_open(list))
+				say_chosen_port(fd);
 			return fd;
+		}
 		close_keeping_errno(fd);
 	}
 	return LAPSE_NOFD;
@@ -204,23 +252,12 @@ static lapse_fd listen_anywhere(const struct options *options)
 	return fd;
 }
 
-static void say_chosen_port(lapse_fd listener)
-{
-	struct sockaddr_storage address;
-	socklen_t size = sizeof address;
-	char port[NI_MAXSERV];
-
-	if (!getsockname(lapse_sysfd(listener), (struct sockaddr *)&address, &size) &&
-	    !getnameinfo((struct sockaddr *)&address, size, NULL, 0, port, sizeof port,
-	                 NI_NUMERICSERV))
-		fprintf(stderr, "listening on %s\n", port);
-}
-
 int listen_run(int argc, char **argv)
 {
 	struct options options;
 
 	options_read(&options, argc, argv, "ciHt", 1, help);
+	check_port(&options, options.operands[0], 0);
 	lapse_fd in = options_adopt(&options, STDIN_FILENO);
 	lapse_fd out = options_adopt(&options, STDOUT_FILENO);
 	dump_on_signal(&options);
@@ -229,8 +266,6 @@ int listen_run(int argc, char **argv)
 	                                 : listen_anywhere(&options);
 	if (listener == LAPSE_NOFD)
 		return report(&options, port, errno);
-	if (!strcmp(port, "0"))
-		say_chosen_port(listener);
 	lapse_time deadline = options.deadline;
 	if (options.connect.name)
 		deadline = earlier(deadline, lapse_in(options.connect_ns));

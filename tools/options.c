@@ -32,7 +32,7 @@ static const char program_status_help[] = "Exit status: COMMAND's own; 124 time 
 					  "or wrong usage, 126 COMMAND cannot\n"
 					  "be executed, 127 it is not found.\n";
 
-static _Noreturn void exit_usage(const struct options *options)
+_Noreturn void exit_usage(const struct options *options)
 {
 	fprintf(stderr, "Try '%s --help'.\n", options->command);
 	exit(options->misused);

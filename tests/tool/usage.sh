@@ -66,6 +66,23 @@ wrong ": it has too many digits" pipe --total 99999999999999999999
 wrong ": it has too many digits" pipe --total 0.00000000000000000001s
 wrong "^lapse listen: --connect: 'soon' is not a duration" listen --connect soon 0
 
+# The limit ends a listener that takes the word for a port; connect has to say it before the look-up.
+for text in '' 65536 99998 4294967297 18446744073709551616 99999999999999999999 -1 -65456; do
+	wrong "^lapse listen: '$text' is not a port: it is not a number from 0 to 65535" \
+		listen --total 300ms -- "$text"
+	wrong "^lapse connect: '$text' is not a port: it is not a number from 1 to 65535" \
+		connect --total 300ms -- no.such.host.invalid "$text"
+done
+for text in 0 00; do
+	wrong "^lapse connect: '$text' is not a port: " connect localhost $text
+done
+for text in ' ' 80x 0x50 no-such-service; do
+	wrong "^lapse listen: '$text' is not a port: it is neither a number nor the name of a TCP" \
+		listen --total 30s "$text"
+	wrong "^lapse connect: '$text' is not a port: it is neither a number nor the name of a TCP" \
+		connect --total 30s 127.0.0.1 "$text"
+done
+
 for text in 250ms 5s 1m30s 1h 60000000us 60 60.5 .5m 1.5h 1h1m1s1ms1us 9223372036 2562047h; do
 	echo data | run "$LAPSE" pipe --total "$text"
 	is "0 data" "$(status) $(cat "$work/out")" "--total $text"
