@@ -3,18 +3,31 @@
 #include "fd/cursor.h"
 #include "fd/try.h"
 
-/* With these the kernel itself never waits, nor do we. */
-enum { NEVER_WAITS = MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB };
+/* With these the kernel itself never waits, nor do we. Sending, only the first counts: urgent bytes
+ * wait for room like others. */
+enum { NEVER_WAITS = MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB, SEND_NEVER_WAITS = MSG_DONTWAIT };
 
-/* -EAGAIN is the caller's wish, not a reason to wait. */
-OS_INLINE long until_done(struct lp_op *op, struct lp_side *side, short events, int flags,
+/* wish: of the caller's flags those that count here. With them -EAGAIN is no reason to wait. */
+OS_INLINE long until_done(struct lp_op *op, struct lp_side *side, short events, int wish,
                           lp_try_fn *try, void *arg)
 {
 	long r = try(op, side, arg);
 
-	if (r == -EAGAIN && (flags & NEVER_WAITS) != 0)
+	if (r == -EAGAIN && (wish & NEVER_WAITS) != 0)
 		return r;
 	return lp_op_until_done(op, side, events, try, arg, r);
+}
+
+/* n more bytes of a message are done. False: all are. *rest: what to hand to the kernel next. */
+static bool advance(struct lp_cursor *c, size_t n, struct msghdr *rest)
+{
+	int count;
+
+	if (!lp_cursor_advance(c, n))
+		return false;
+	rest->msg_iov = (struct iovec *)(uintptr_t)lp_cursor_next(c, &count);
+	rest->msg_iovlen = (size_t)count;
+	return true;
 }
 
 /* ---- Receiving ---- */
@@ -110,7 +123,7 @@ struct messages {
 
 static bool take_kept_message(struct lp_slot *slot, struct msghdr *msg, int flags, long *r)
 {
-	if (!lp_slot_knows(slot, LP_KEPT) ||
+	if (msg == NULL || !lp_slot_knows(slot, LP_KEPT) ||
 	    !take_kept(slot, msg->msg_iov, msg->msg_iovlen, flags, r))
 		return false;
 	msg->msg_namelen = 0;
@@ -130,37 +143,78 @@ static long try_recvmsg(struct lp_op *op, struct lp_side *side, void *arg)
 	return os_recvmsg(lp_sysfd(side->slot), a->msg, a->flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 }
 
-/* The rest of a stream message whose first bytes have come, without control data: what MSG_WAITALL
- * asks for. Returns the count of the rest. */
-static long recvmsg_rest(struct lp_op *op, struct lp_side *side, const struct msghdr *msg,
-                         int flags, long first, long *error)
+static long recv_message(struct lp_op *op, struct lp_side *side, struct msghdr *msg, int flags)
+{
+	struct messages a = {.msg = msg, .flags = flags};
+
+	return until_done(op, side, POLLIN, flags, try_recvmsg, &a);
+}
+
+/* Do control data like these, told alone, come with every part of a stream, so that the last are
+ * enough? Any others would be lost under the next, above all descriptors: they end the message. */
+static bool comes_again(const struct msghdr *msg, const struct cmsghdr *c)
+{
+	return c->cmsg_level == SOL_SOCKET && CMSG_ALIGN(c->cmsg_len) >= msg->msg_controllen &&
+	       (c->cmsg_type == SCM_CREDENTIALS || c->cmsg_type == SO_TIMESTAMP ||
+	        c->cmsg_type == SO_TIMESTAMPNS || c->cmsg_type == SO_TIMESTAMPING);
+}
+
+/* A writer that is named must have written all of a message. Only a peek tells in time who wrote
+ * the next bytes, and a try in vain would have the kernel write nobody over the name. 1; or 0 or
+ * -errno. */
+static long same_writer(struct lp_op *op, struct lp_side *side, const struct cmsghdr *told,
+                        int flags)
+{
+	char control[CMSG_LEN(sizeof(struct ucred))]; /* no room for descriptors */
+	char byte;
+	struct iovec iov = {&byte, 1};
+	struct msghdr next = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control};
+	long r;
+
+	if (told == NULL || told->cmsg_type != SCM_CREDENTIALS)
+		return 1;
+	next.msg_controllen = told->cmsg_len;
+	r = recv_message(op, side, &next, flags | MSG_PEEK);
+	return r > 0 ? memcmp(control, told, told->cmsg_len) == 0 : r;
+}
+
+/* The rest of a stream message whose first r bytes have come: what MSG_WAITALL asks for, as far as
+ * the kernel would go on. room: of the caller's control buffer. Returns the count of all. */
+static long recvmsg_rest(struct lp_op *op, struct lp_side *side, struct msghdr *msg, size_t room,
+                         int flags, long r, long *error)
 {
 	struct lp_cursor c;
-	size_t n = (size_t)first;
-	long total = 0;
+	struct msghdr rest = {0};
+	long total = r;
 
 	lp_cursor_begin(&c, msg->msg_iov, msg->msg_iovlen);
-	while (lp_cursor_advance(&c, n) && (*error = lp_op_progress(op)) == 0) {
-		struct msghdr rest = {0};
-		struct messages a = {.msg = &rest, .flags = flags};
-		int count;
-		long r;
+	while (advance(&c, (size_t)r, &rest)) {
+		const struct cmsghdr *told = CMSG_FIRSTHDR(msg);
 
-		rest.msg_iov = (struct iovec *)(uintptr_t)lp_cursor_next(&c, &count);
-		rest.msg_iovlen = (size_t)count;
-		r = until_done(op, side, POLLIN, flags, try_recvmsg, &a);
+		if (told != NULL && !comes_again(msg, told))
+			return total;
+		r = lp_op_progress(op);
+		if (r == 0)
+			r = same_writer(op, side, told, flags);
+		rest.msg_control = msg->msg_control;
+		rest.msg_controllen = room;
+		if (r > 0)
+			r = recv_message(op, side, &rest, flags);
 		*error = r < 0 ? r : 0;
 		if (r <= 0)
 			break;
+		if (rest.msg_controllen > 0)
+			msg->msg_controllen = rest.msg_controllen;
+		msg->msg_flags |= rest.msg_flags;
 		total += r;
-		n = (size_t)r;
 	}
 	return total;
 }
 
 ssize_t lapse_recvmsg(lapse_fd fd, struct msghdr *msg, int flags)
 {
-	struct messages a = {.msg = msg, .flags = flags};
+	bool all = (flags & (MSG_WAITALL | MSG_PEEK | NEVER_WAITS)) == MSG_WAITALL;
+	size_t room = all && msg != NULL ? msg->msg_controllen : 0; /* the kernel overwrites it */
 	struct lp_side side;
 	struct lp_op op;
 	long error = 0;
@@ -168,10 +222,11 @@ ssize_t lapse_recvmsg(lapse_fd fd, struct msghdr *msg, int flags)
 
 	if (r < 0)
 		return lp_ret(r);
-	r = until_done(&op, &side, POLLIN, flags, try_recvmsg, &a);
-	if (r > 0 && side.slot->kind == LP_SOCKET && msg->msg_controllen == 0 &&
-	    (flags & (MSG_WAITALL | MSG_PEEK | NEVER_WAITS)) == MSG_WAITALL)
-		r += recvmsg_rest(&op, &side, msg, flags, r, &error);
+	r = recv_message(&op, &side, msg, flags);
+	if (all && r > 0 && side.slot->kind == LP_SOCKET) {
+		lp_assert(msg != NULL); /* it was written to */
+		r = recvmsg_rest(&op, &side, msg, room, flags, r, &error);
+	}
 	lp_op_end(&op);
 	return lp_count_or(r, r < 0 ? r : error);
 }
@@ -193,8 +248,8 @@ static long try_recvmmsg(struct lp_op *op, struct lp_side *side, void *arg)
 	                   a->flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 }
 
-/* Both ways: until all have gone, or the first batch if that is enough. */
-static int many(lapse_fd fd, int dir, const char *name, struct messages *a, bool first_batch,
+/* Both ways: until all have gone, or, if the caller has any wish, the first batch. */
+static int many(lapse_fd fd, int dir, const char *name, struct messages *a, int wish,
                 lp_try_fn *try)
 {
 	struct lp_side side;
@@ -206,14 +261,14 @@ static int many(lapse_fd fd, int dir, const char *name, struct messages *a, bool
 	if (r < 0)
 		return (int)lp_ret(r);
 	do {
-		r = until_done(&op, &side, dir == LAPSE_READ ? POLLIN : POLLOUT, a->flags, try, a);
+		r = until_done(&op, &side, dir == LAPSE_READ ? POLLIN : POLLOUT, wish, try, a);
 		error = r < 0 ? r : 0;
 		if (r <= 0)
 			break;
 		total += r;
 		a->many += r;
 		a->count -= (unsigned)r;
-	} while (a->count > 0 && !first_batch && (error = lp_op_progress(&op)) == 0);
+	} while (a->count > 0 && wish == 0 && (error = lp_op_progress(&op)) == 0);
 	lp_op_end(&op);
 	return (int)lp_count_or(total, error);
 }
@@ -222,7 +277,7 @@ int lapse_recvmmsg(lapse_fd fd, struct mmsghdr *msgs, unsigned count, int flags)
 {
 	struct messages a = {.many = msgs, .count = count, .flags = flags};
 
-	return many(fd, LAPSE_READ, "recvmmsg", &a, (flags & (MSG_WAITFORONE | NEVER_WAITS)) != 0,
+	return many(fd, LAPSE_READ, "recvmmsg", &a, flags & (MSG_WAITFORONE | NEVER_WAITS),
 	            try_recvmmsg);
 }
 
@@ -258,14 +313,14 @@ ssize_t lapse_sendto(lapse_fd fd, const void *buf, size_t n, int flags, const st
 	if (r < 0)
 		return lp_ret(r);
 	do {
-		r = until_done(&op, &side, POLLOUT, flags, try_sendto, &a);
+		r = until_done(&op, &side, POLLOUT, flags & SEND_NEVER_WAITS, try_sendto, &a);
 		error = r < 0 ? r : 0;
 		if (r <= 0)
 			break;
 		total += r;
 		a.buf += r;
 		a.n -= (size_t)r;
-	} while (a.n > 0 && (flags & MSG_DONTWAIT) == 0 && (error = lp_op_progress(&op)) == 0);
+	} while (a.n > 0 && (flags & SEND_NEVER_WAITS) == 0 && (error = lp_op_progress(&op)) == 0);
 	lp_op_end_fast(&op);
 	return lp_count_or(total, error);
 }
@@ -293,8 +348,7 @@ static long send_message(struct lp_op *op, struct lp_side *side, const struct ms
 	long total = 0;
 
 	for (;;) {
-		long r = until_done(op, side, POLLOUT, flags, try_sendmsg, &a);
-		int count;
+		long r = until_done(op, side, POLLOUT, flags & SEND_NEVER_WAITS, try_sendmsg, &a);
 
 		*error = r < 0 ? r : 0;
 		if (r <= 0)
@@ -302,13 +356,11 @@ static long send_message(struct lp_op *op, struct lp_side *side, const struct ms
 		if (total == 0) /* now the kernel has read it, and so may we */
 			lp_cursor_begin(&c, msg->msg_iov, msg->msg_iovlen);
 		total += r;
-		if (!lp_cursor_advance(&c, (size_t)r) || (flags & MSG_DONTWAIT) != 0 ||
+		if (!advance(&c, (size_t)r, &rest) || (flags & SEND_NEVER_WAITS) != 0 ||
 		    (*error = lp_op_progress(op)) < 0)
 			return total;
 		rest.msg_name = msg->msg_name;
 		rest.msg_namelen = msg->msg_namelen;
-		rest.msg_iov = (struct iovec *)(uintptr_t)lp_cursor_next(&c, &count);
-		rest.msg_iovlen = (size_t)count;
 		a.msg = &rest;
 	}
 }
@@ -375,5 +427,5 @@ int lapse_sendmmsg(lapse_fd fd, struct mmsghdr *msgs, unsigned count, int flags)
 	lp_slot_unpin(slot);
 	if (stream)
 		return sendmmsg_stream(fd, msgs, count, flags);
-	return many(fd, LAPSE_WRITE, "sendmmsg", &a, (flags & NEVER_WAITS) != 0, try_sendmmsg);
+	return many(fd, LAPSE_WRITE, "sendmmsg", &a, flags & SEND_NEVER_WAITS, try_sendmmsg);
 }

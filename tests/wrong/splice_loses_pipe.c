@@ -141,6 +141,21 @@ static void poll_and_peek_know(void **state)
 	halfway_close(&h);
 }
 
+/* No message to put them into is an error as ever, and takes nothing. */
+static void no_message_is_refused(void **state)
+{
+	struct halfway h;
+	char byte;
+
+	(void)state;
+	halfway_open(&h, "unix_stream", "unix_stream");
+	CHECK_ERR(lapse_recvmsg(h.in[0], NULL, 0), EFAULT);
+	CHECK_ERR(lapse_recvmsg(h.in[0], NULL, MSG_WAITALL), EFAULT);
+	CHECK_ERR(lapse_recvmmsg(h.in[0], NULL, 1, 0), EFAULT);
+	CHECK(lapse_recv(h.in[0], &byte, 1, 0) == 1 && stamp_holds(&byte, 1, h.moved));
+	halfway_close(&h);
+}
+
 /* They outlive the writer, and come before the end. */
 static void they_come_before_the_end(void **state)
 {
@@ -243,11 +258,9 @@ static void the_end_is_not_lost_either(void **state)
 }
 
 static const struct check checks[] = {
-	{TEST(every_read_begins_with_them)},
-	{TEST(the_next_splice_too)},
-	{TEST(poll_and_peek_know)},
-	{TEST(they_come_before_the_end)},
-	{TEST(cancel_and_close_keep_them_too)},
+	{TEST(every_read_begins_with_them)}, {TEST(the_next_splice_too)},
+	{TEST(poll_and_peek_know)},          {TEST(no_message_is_refused)},
+	{TEST(they_come_before_the_end)},    {TEST(cancel_and_close_keep_them_too)},
 	{TEST(the_end_is_not_lost_either)},
 };
 CHECK_MAIN(checks)
