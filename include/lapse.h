@@ -147,7 +147,8 @@ int lapse_check(lapse_fd fd, int dirs);
 /* One stream read and one stream write run on a handle at a time; others queue, first come first
  * served, and their deadlines count while they queue. */
 
-/* Some bytes; 0 at the end of file. n = 0 returns 0 and consumes nothing. */
+/* Some bytes; 0 at the end of file. n = 0 returns 0 and consumes nothing. readv: into the first IOV_MAX
+ * entries at most. */
 ssize_t lapse_read(lapse_fd fd, void *buf, size_t n);
 ssize_t lapse_readv(lapse_fd fd, const struct iovec *iov, int count);
 
@@ -188,7 +189,7 @@ int lapse_recvmmsg(lapse_fd fd, struct mmsghdr *msgs, unsigned count, int flags)
 int lapse_sendmmsg(lapse_fd fd, struct mmsghdr *msgs, unsigned count, int flags);
 
 /* The next connection, as a handle without deadlines. Goes on after a connection that was aborted
- * before it could be accepted. LAPSE_NOFD on failure; then no connection was lost. */
+ * before it could be accepted. LAPSE_NOFD on failure; then no connection was lost, unless with EFAULT. */
 lapse_fd lapse_accept(lapse_fd fd, struct sockaddr *from, socklen_t *from_size);
 
 /* 0 once the peer is there for certain. A unix socket whose backlog is full is waited for. After
@@ -235,8 +236,8 @@ int lapse_wait(lapse_fd fd, int dirs);
 
 /* The same for many handles: waits until at least one has something to say and returns how many.
  * got is the part of dirs that holds; error is 0, or the errno with which that entry ended (EBADF,
- * ECANCELED, LAPSE_EXPIRED). -1 for the enclosing scope's end, EINVAL (directions; more entries than
- * poll(2) takes, which is the soft limit of descriptors), EFAULT, EMFILE, ENOMEM. */
+ * ECANCELED, LAPSE_EXPIRED). -1 for the enclosing scope's end, EINVAL (directions; as many entries as
+ * the soft limit of descriptors, or more), EFAULT, EMFILE, ENOMEM. */
 struct lapse_pollfd {
 	lapse_fd fd;
 	int dirs;

@@ -29,7 +29,7 @@ static long verdict(struct lp_op *op, const struct lp_foreign *f)
 
 /* An operation that has begun, or is within scopes alone. Its sides, if any, hold our place. Armed for
  * what op->earliest and the scopes say: a guess that holds saves the second look. In line for the same
- * reason as lp_sleep. */
+ * reason as lp_sleep_fast. */
 OS_INLINE int run(struct lp_op *op, struct lp_foreign *f)
 {
 	lapse_time guess = lp_time_min(op->earliest, lp_scope_guess());
@@ -43,7 +43,7 @@ OS_INLINE int run(struct lp_op *op, struct lp_foreign *f)
 	f->open.look_ctx = op;
 	f->now = &op->now;
 	f->child = false;
-	r = lp_sleep(p, guess, lp_op_look_asleep, op, lp_interrupt_park_foreign, f);
+	r = lp_sleep_fast(p, guess, lp_op_look_asleep, op, lp_interrupt_park_foreign, f);
 	return r < 0 ? r : 0;
 }
 

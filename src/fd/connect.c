@@ -74,7 +74,8 @@ lapse_fd lapse_accept(lapse_fd fd, struct sockaddr *from, socklen_t *from_size)
 		(void)lp_ret(r);
 		return LAPSE_NOFD;
 	}
-	r = lp_slot_take(&a.slot);
+	/* The kernel would find out when it has taken the connection, and drop that. */
+	r = from != NULL && from_size == NULL ? -EFAULT : lp_slot_take(&a.slot);
 	if (r == 0) {
 		r = lp_op_until_done(&op, &side, POLLIN, try_accept, &a,
 		                     try_accept(&op, &side, &a));
@@ -90,33 +91,34 @@ lapse_fd lapse_accept(lapse_fd fd, struct sockaddr *from, socklen_t *from_size)
 
 /* ---- connect ---- */
 
-/* Poll says "writable" at the end of an attempt, but also of a socket that never made one. 0: it is
- * connected, -EAGAIN: not yet known, -errno: how the attempt ended. */
-static long outcome(int sysfd)
+/* How the attempt ended that poll speaks of: 0, or -errno if it failed. Then the kernel still takes it for
+ * under way, and the next connect for that one's end: it is told to forget it, as it does itself where
+ * connect waits. */
+static long failure(int sysfd)
 {
-	struct sockaddr_storage peer;
-	socklen_t size = sizeof peer;
+	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
 	int error = 0;
-	socklen_t error_size = sizeof error;
-	long r = os_getsockopt(sysfd, SOL_SOCKET, SO_ERROR, &error, &error_size);
+	socklen_t size = sizeof error;
+	long r = os_getsockopt(sysfd, SOL_SOCKET, SO_ERROR, &error, &size);
 
-	if (r < 0)
+	if (r < 0 || error == 0)
 		return r;
-	if (error != 0)
-		return -error;
-	r = os_getpeername(sysfd, (struct sockaddr *)&peer, &size);
-	return r == -ENOTCONN ? -EAGAIN : r;
+	(void)os_connect(sysfd, &nowhere, sizeof nowhere);
+	return -error;
 }
 
 /* What is in progress goes on in the kernel, whatever ends our wait: the next connect waits for it
- * again. A unix socket whose peer's backlog is full has nothing in progress, and no event tells when
- * there is room: connect itself waits for it if the socket's mode lets it; otherwise it is asked again
- * after a while, as is one that poll spoke of too soon. */
+ * again. Success is what connect itself says then: poll also says "writable" of a socket that never made
+ * an attempt, and only connect makes the kernel take it for over. A unix socket whose peer's backlog is
+ * full has nothing in progress, and no event tells when there is room: connect itself waits for it if the
+ * socket's mode lets it; otherwise it is asked again after a while, as is one that poll spoke of too
+ * soon. */
 static long establish(struct lp_op *op, struct lp_side *side, const struct sockaddr *to,
                       socklen_t to_size)
 {
 	int sysfd = lp_sysfd(side->slot);
 	bool began = false;
+	bool polled = false;
 
 	for (;;) {
 		long r = waits(sysfd) ? lp_op_call(op, os_call_connect(sysfd, to, to_size))
@@ -124,17 +126,18 @@ static long establish(struct lp_op *op, struct lp_side *side, const struct socka
 
 		if (r == -EISCONN && began)
 			return 0;
-		if (r == -EINPROGRESS || r == -EALREADY || r == -EINTR) {
+		if (r == -EINPROGRESS || r == -EINTR || (r == -EALREADY && !polled)) {
 			began = true;
+			polled = true;
 			r = lp_op_wait(op, side, POLLOUT);
 			if (r == 0)
-				r = outcome(sysfd);
-		} else if (r == -EAGAIN && to->sa_family != AF_UNIX) {
-			return r; /* out of ports */
+				r = failure(sysfd);
+		} else if (r == -EALREADY || (r == -EAGAIN && to->sa_family == AF_UNIX)) {
+			polled = false;
+			r = lp_op_back_off(op);
+		} else {
+			return r; /* also -EAGAIN: out of ports */
 		}
-		if (r != -EAGAIN)
-			return r;
-		r = lp_op_back_off(op);
 		if (r < 0)
 			return r;
 	}

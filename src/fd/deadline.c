@@ -65,42 +65,45 @@ lapse_time lapse_write_deadline(lapse_fd fd)
 	return get(fd, 1);
 }
 
-int lapse_set_idle(lapse_fd fd, int dirs, int64_t ns)
+static void set_idle(struct lp_slot *slot, int i, int64_t ns)
+{
+	os_store_i64(&slot->idle[i], ns, OS_SEQ_CST); /* C1 */
+}
+
+static void cancel(struct lp_slot *slot, int i, int64_t unused)
+{
+	(void)unused;
+	(void)os_add_u32(&slot->cancel[i], 1); /* C1 */
+}
+
+static int change(lapse_fd fd, int dirs, void (*cause)(struct lp_slot *slot, int i, int64_t v),
+                  int64_t v)
 {
 	struct lp_slot *slot;
 	int r = lp_slot_pin(fd, &slot);
 
 	if (r < 0)
 		return (int)lp_ret(r);
-	if (!lp_directions(dirs) || ns < 0) {
+	if (!lp_directions(dirs) || v < 0) {
 		r = -EINVAL;
 	} else {
 		for (int i = 0; i < 2; i++)
 			if ((dirs & 1 << i) != 0)
-				os_store_i64(&slot->idle[i], ns, OS_SEQ_CST); /* C1 */
+				cause(slot, i, v);
 		lp_slot_nudge(slot, dirs, LP_NOBODY);
 	}
 	lp_slot_unpin(slot);
 	return (int)lp_ret(r);
 }
 
+int lapse_set_idle(lapse_fd fd, int dirs, int64_t ns)
+{
+	return change(fd, dirs, set_idle, ns);
+}
+
 int lapse_cancel(lapse_fd fd, int dirs)
 {
-	struct lp_slot *slot;
-	int r = lp_slot_pin(fd, &slot);
-
-	if (r < 0)
-		return (int)lp_ret(r);
-	if (!lp_directions(dirs)) {
-		r = -EINVAL;
-	} else {
-		for (int i = 0; i < 2; i++)
-			if ((dirs & 1 << i) != 0)
-				(void)os_add_u32(&slot->cancel[i], 1); /* C1 */
-		lp_slot_nudge(slot, dirs, LP_NOBODY);
-	}
-	lp_slot_unpin(slot);
-	return (int)lp_ret(r);
+	return change(fd, dirs, cancel, 0);
 }
 
 static long try_check(struct lp_op *op, struct lp_side *side, void *arg)
@@ -112,5 +115,5 @@ static long try_check(struct lp_op *op, struct lp_side *side, void *arg)
 
 int lapse_check(lapse_fd fd, int dirs)
 {
-	return (int)lp_op_run_pinned(fd, dirs, "check", try_check, NULL);
+	return (int)lp_op_run(fd, dirs, "check", try_check, NULL);
 }

@@ -15,16 +15,22 @@ struct out {
 
 static void flush(struct out *o)
 {
+	struct pollfd writable = {.fd = o->sysfd, .events = POLLOUT};
+	struct os_sigpipe held;
 	size_t done = 0;
 
+	os_sigpipe_hold(&held);
 	while (o->error == 0 && done < o->used) {
 		long r = os_write(o->sysfd, o->buf + done, o->used - done);
 
 		if (r > 0)
 			done += (size_t)r;
+		else if (r == -EAGAIN)
+			(void)os_poll(&writable, 1, 0, LAPSE_NEVER);
 		else if (r != -EINTR)
 			o->error = r < 0 ? r : -EIO;
 	}
+	os_sigpipe_drop(&held);
 	o->used = 0;
 }
 

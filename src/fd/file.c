@@ -6,12 +6,6 @@
 
 enum { BOTH = LAPSE_READ | LAPSE_WRITE };
 
-/* One copy of it, which saves text, for all but lapse_pread, which is called most. */
-static long run(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, void *arg)
-{
-	return lp_op_run_pinned(fd, dirs, name, try, arg);
-}
-
 struct at {
 	const struct iovec *iov;
 	int count;
@@ -39,59 +33,63 @@ static long try_pread(struct lp_op *op, struct lp_side *side, void *arg)
 	return lp_file_read(op, side, a->iov->iov_base, a->iov->iov_len, a->offset);
 }
 
-/* All of it, job after job. a->error: why it stopped after some bytes. */
-static long write_by_jobs(struct lp_op *op, struct lp_side *side, struct at *a)
+/* What is left after the first `total` bytes, part by part. The total; a->error: why it stopped. */
+static long write_on(struct lp_op *op, struct lp_side *side, struct at *a, bool direct, long total)
 {
 	const struct iovec *iov = a->iov;
 	int count = a->count;
-	long total = 0;
+	long r = total;
 	struct lp_cursor c;
-	long r = lp_file_write_by_job(op, side, iov, count, a->offset);
 
-	if (r <= 0)
-		return r;
 	lp_cursor_begin(&c, iov, (size_t)count);
-	while (r > 0) {
-		total += r;
-		if (!lp_cursor_advance(&c, (size_t)r))
+	for (;;) {
+		if (r > 0 && !lp_cursor_advance(&c, (size_t)r))
 			return total;
-		r = lp_op_progress(op);
-		if (r == 0) {
+		if (r > 0 || r == -EINTR) {
+			r = lp_op_progress(op);
 			iov = lp_cursor_next(&c, &count);
-			r = lp_file_write_by_job(op, side, iov, count, a->offset + total);
 		}
+		if (r == 0)
+			r = direct ? os_pwritev2(lp_sysfd(side->slot), iov, count,
+			                         a->offset + total, 0)
+			           : lp_file_write_by_job(op, side, iov, count, a->offset + total);
+		if (r <= 0 && r != -EINTR)
+			break;
+		total += r > 0 ? r : 0;
 	}
-	a->error = r;
-	return total;
+	a->error = total > 0 ? r : 0;
+	return total > 0 ? total : r;
 }
 
-/* Which way it goes is asked once: a direct call takes as much as the kernel decides. */
 static long try_pwritev(struct lp_op *op, struct lp_side *side, void *arg)
 {
 	struct at *a = arg;
 
 	if (a->offset < 0)
 		return -EINVAL;
-	if (!lp_file_is_direct(op, side))
-		return write_by_jobs(op, side, a);
-	return os_pwritev2(lp_sysfd(side->slot), a->iov, a->count, a->offset, 0);
+	return write_on(op, side, a, lp_file_is_direct(op, side), 0);
 }
 
-/* Of one buffer, as above. */
+/* Of one buffer, whose array is our own; nearly always it goes in one call. */
 static long try_pwrite(struct lp_op *op, struct lp_side *side, void *arg)
 {
 	struct at *a = arg;
+	const struct iovec *one = a->iov;
+	long r;
 
-	if (a->offset < 0 || a->iov->iov_len > SSIZE_MAX)
+	if (a->offset < 0)
 		return -EINVAL;
+	if (one->iov_len > SSIZE_MAX)
+		return -EFAULT;
 	if (!lp_file_is_direct(op, side))
-		return write_by_jobs(op, side, a);
-	return os_pwrite(lp_sysfd(side->slot), a->iov->iov_base, a->iov->iov_len, a->offset);
+		return write_on(op, side, a, false, 0);
+	r = os_pwrite(lp_sysfd(side->slot), one->iov_base, one->iov_len, a->offset);
+	return r <= 0 || r == (long)one->iov_len ? r : write_on(op, side, a, true, r);
 }
 
 static ssize_t run_pwrite(lapse_fd fd, lp_try_fn *try, struct at *a)
 {
-	ssize_t r = run(fd, LAPSE_WRITE, "pwrite", try, a);
+	ssize_t r = lp_op_run(fd, LAPSE_WRITE, "pwrite", try, a);
 
 	return a->error < 0 ? lp_count_or(r, a->error) : r;
 }
@@ -100,7 +98,7 @@ ssize_t lapse_preadv(lapse_fd fd, const struct iovec *iov, int count, off_t offs
 {
 	struct at a = {.iov = iov, .count = count, .offset = offset};
 
-	return run(fd, LAPSE_READ, "pread", try_preadv, &a);
+	return lp_op_run(fd, LAPSE_READ, "pread", try_preadv, &a);
 }
 
 ssize_t lapse_pwritev(lapse_fd fd, const struct iovec *iov, int count, off_t offset)
@@ -115,7 +113,7 @@ ssize_t lapse_pread(lapse_fd fd, void *buf, size_t n, off_t offset)
 	const struct iovec iov = {buf, n};
 	struct at a = {.iov = &iov, .count = 1, .offset = offset};
 
-	return lp_op_run_pinned(fd, LAPSE_READ, "pread", try_pread, &a);
+	return lp_op_run_fast(fd, LAPSE_READ, "pread", try_pread, &a);
 }
 
 ssize_t lapse_pwrite(lapse_fd fd, const void *buf, size_t n, off_t offset)
@@ -137,7 +135,7 @@ static long try_call(struct lp_op *op, struct lp_side *side, void *arg)
 
 static int on_file(lapse_fd fd, const char *name, struct lp_file_call *call)
 {
-	return (int)run(fd, BOTH, name, try_call, call);
+	return (int)lp_op_run(fd, BOTH, name, try_call, call);
 }
 
 static long make_fsync(struct lp_file_call *call, int sysfd, int other)
@@ -221,7 +219,7 @@ static long try_fstat(struct lp_op *op, struct lp_side *side, void *arg)
 
 int lapse_fstat(lapse_fd fd, struct stat *st)
 {
-	return (int)run(fd, BOTH, "fstat", try_fstat, st);
+	return (int)lp_op_run(fd, BOTH, "fstat", try_fstat, st);
 }
 
 /* Directly: where a file is read does not depend on what it lies on. But its end does. */
@@ -262,7 +260,7 @@ off_t lapse_seek(lapse_fd fd, off_t offset, int whence)
 {
 	struct position a = {offset, whence};
 
-	return run(fd, BOTH, "seek", try_seek, &a);
+	return lp_op_run(fd, BOTH, "seek", try_seek, &a);
 }
 
 /* ---- Locks ---- */
@@ -293,8 +291,8 @@ int lapse_flock(lapse_fd fd, int operation)
 	struct locking l = {os_call_flock(-1, operation | LOCK_NB), os_call_flock(-1, operation)};
 
 	if ((operation & LOCK_NB) != 0)
-		return (int)run(fd, BOTH, "flock", try_flock, &operation);
-	return (int)run(fd, BOTH, "flock", try_lock, &l);
+		return (int)lp_op_run(fd, BOTH, "flock", try_flock, &operation);
+	return (int)lp_op_run(fd, BOTH, "flock", try_lock, &l);
 }
 
 int lapse_lock(lapse_fd fd, struct flock *lock)
@@ -304,5 +302,5 @@ int lapse_lock(lapse_fd fd, struct flock *lock)
 		os_call_fcntl(-1, F_OFD_SETLKW, lock),
 	};
 
-	return (int)run(fd, BOTH, "lock", try_lock, &l);
+	return (int)lp_op_run(fd, BOTH, "lock", try_lock, &l);
 }

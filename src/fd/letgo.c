@@ -330,7 +330,7 @@ long lp_file_read(struct lp_op *op, struct lp_side *side, void *buf, size_t n, o
 	long r;
 
 	if (n > SSIZE_MAX)
-		return -EINVAL;
+		return -EFAULT;
 	if (lp_file_is_direct(op, side))
 		return offset == LP_HERE ? os_read(sysfd, buf, n) : os_pread(sysfd, buf, n, offset);
 	r = read_now(side->slot, &iov, 1, offset);
@@ -438,7 +438,7 @@ long lp_file_write(struct lp_op *op, struct lp_side *side, const void *buf, size
 	int sysfd = lp_sysfd(side->slot);
 
 	if (n > SSIZE_MAX)
-		return -EINVAL;
+		return -EFAULT;
 	if (lp_file_is_direct(op, side))
 		return offset == LP_HERE ? os_write(sysfd, buf, n)
 		                         : os_pwrite(sysfd, buf, n, offset);

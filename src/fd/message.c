@@ -96,7 +96,7 @@ ssize_t lapse_recvfrom(lapse_fd fd, void *buf, size_t n, int flags, struct socka
 	struct lp_side side;
 	struct lp_op op;
 	long error = 0;
-	long r = lp_op_begin_fast(&op, &side, fd, LAPSE_READ, "recv");
+	long r = lp_op_begin(&op, &side, fd, LAPSE_READ, "recv");
 
 	if (r < 0)
 		return lp_ret(r);
@@ -105,7 +105,7 @@ ssize_t lapse_recvfrom(lapse_fd fd, void *buf, size_t n, int flags, struct socka
 		r = recv_all(&op, &side, &a, &error);
 	else
 		r = until_done(&op, &side, POLLIN, flags, try_recvfrom, &a);
-	lp_op_end_fast(&op);
+	lp_op_end(&op);
 	return lp_count_or(r, r < 0 ? r : error);
 }
 
@@ -308,7 +308,7 @@ ssize_t lapse_sendto(lapse_fd fd, const void *buf, size_t n, int flags, const st
 	struct lp_op op;
 	long total = 0;
 	long error = 0;
-	long r = lp_op_begin_fast(&op, &side, fd, LAPSE_WRITE, "send");
+	long r = lp_op_begin(&op, &side, fd, LAPSE_WRITE, "send");
 
 	if (r < 0)
 		return lp_ret(r);
@@ -321,7 +321,7 @@ ssize_t lapse_sendto(lapse_fd fd, const void *buf, size_t n, int flags, const st
 		a.buf += r;
 		a.n -= (size_t)r;
 	} while (a.n > 0 && (flags & SEND_NEVER_WAITS) == 0 && (error = lp_op_progress(&op)) == 0);
-	lp_op_end_fast(&op);
+	lp_op_end(&op);
 	return lp_count_or(total, error);
 }
 

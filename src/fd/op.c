@@ -345,3 +345,8 @@ long lp_op_wait_and_retry(struct lp_op *op, struct lp_side *side, short events, 
 	}
 	return r;
 }
+
+long lp_op_run(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, void *arg)
+{
+	return lp_op_run_fast(fd, dirs, name, try, arg);
+}

@@ -226,7 +226,8 @@ OS_INLINE long lp_op_until_done(struct lp_op *op, struct lp_side *side, short ev
 
 /* A whole operation that is only pinned; sets errno. It waits for no event of the descriptor: -EAGAIN is
  * a result here. */
-OS_INLINE long lp_op_run_pinned(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, void *arg)
+long lp_op_run(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, void *arg);
+OS_INLINE long lp_op_run_fast(lapse_fd fd, int dirs, const char *name, lp_try_fn *try, void *arg)
 {
 	struct lp_side side;
 	struct lp_op op;

@@ -37,7 +37,10 @@ ssize_t lapse_read(lapse_fd fd, void *buf, size_t n)
 
 	if (r < 0)
 		return lp_ret(r);
-	r = n == 0 ? 0 : read_some(&op, &side, try_read, &b);
+	if (os_unlikely(n == 0 || n > SSIZE_MAX))
+		r = n == 0 ? 0 : -EFAULT;
+	else
+		r = read_some(&op, &side, try_read, &b);
 	lp_op_end_fast(&op);
 	return lp_ret(r);
 }
@@ -75,11 +78,15 @@ int lapse_read_full(lapse_fd fd, void *buf, size_t n, size_t *done)
 	struct lp_op op;
 	long r;
 
+	if (done == NULL)
+		return (int)lp_ret(-EFAULT);
 	*done = 0;
 	r = lp_op_begin(&op, &side, fd, LAPSE_READ, "read_full");
 	if (r < 0)
 		return (int)lp_ret(r);
-	while (b.n > 0) {
+	if (n > SSIZE_MAX)
+		r = -EFAULT;
+	while (b.n > 0 && r >= 0) {
 		r = read_some(&op, &side, try_read, &b);
 		if (r <= 0)
 			break;
@@ -138,7 +145,7 @@ ssize_t lapse_write(lapse_fd fd, const void *buf, size_t n)
 	if (r < 0)
 		return lp_ret(r);
 	if (n > SSIZE_MAX) {
-		error = -EINVAL;
+		error = -EFAULT;
 		r = 0;
 	} else {
 		r = write_all(&op, &side, &b, &error);
@@ -149,8 +156,11 @@ ssize_t lapse_write(lapse_fd fd, const void *buf, size_t n)
 
 int lapse_write_full(lapse_fd fd, const void *buf, size_t n, size_t *done)
 {
-	ssize_t r = lapse_write(fd, buf, n);
+	ssize_t r;
 
+	if (done == NULL)
+		return (int)lp_ret(-EFAULT);
+	r = lapse_write(fd, buf, n);
 	*done = r > 0 ? (size_t)r : 0;
 	return r < 0 || *done < n ? -1 : 0;
 }
@@ -164,14 +174,22 @@ static long try_writev(struct lp_op *op, struct lp_side *side, void *arg)
 	return lp_try_writev(op, side, iov, count);
 }
 
-/* A message is one call's: it cannot be put together from several. */
+/* A message is one call's: it cannot be put together from several. An array that takes several is read
+ * here as well: the kernel has to find all of it readable. */
 static long unfit(const struct lp_slot *slot, const struct iovec *iov, int count)
 {
+	const struct iovec nothing = {NULL, 0};
+	long r = 0;
+
 	if (count < 0)
 		return -EINVAL;
 	if (iov == NULL && count > 0)
 		return -EFAULT;
-	return slot->kind == LP_MESSAGE && count > LP_IOV_MAX ? -EMSGSIZE : 0;
+	if (slot->kind == LP_MESSAGE && count > LP_IOV_MAX)
+		return -EMSGSIZE;
+	for (; r == 0 && count > LP_IOV_MAX; count -= LP_IOV_MAX)
+		r = os_copy_memory(iov + count - LP_IOV_MAX, LP_IOV_MAX, &nothing, 1);
+	return r;
 }
 
 ssize_t lapse_writev(lapse_fd fd, const struct iovec *iov, int count)
@@ -188,6 +206,8 @@ ssize_t lapse_writev(lapse_fd fd, const struct iovec *iov, int count)
 	error = unfit(side.slot, iov, count);
 	lp_cursor_begin(&c, iov, (size_t)count);
 	while (error == 0) {
+		size_t before = c.count;
+
 		r = try_writev(&op, &side, &c);
 		r = lp_op_until_done(&op, &side, POLLOUT, try_writev, &c, r);
 		error = r < 0 ? r : 0;
@@ -195,7 +215,7 @@ ssize_t lapse_writev(lapse_fd fd, const struct iovec *iov, int count)
 			total += r;
 		if (r < 0 || !lp_cursor_advance(&c, (size_t)r))
 			break;
-		error = r == 0 ? -EIO : lp_op_progress(&op);
+		error = r == 0 && c.count == before ? -EIO : lp_op_progress(&op);
 	}
 	lp_op_end(&op);
 	return lp_count_or(total, error);

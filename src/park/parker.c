@@ -92,6 +92,12 @@ static struct lp_parker *take_new(void)
 	return p;
 }
 
+int lp_sleep(struct lp_parker *p, lapse_time guess, lp_look_fn *look, void *ctx, lp_park_fn *park,
+             void *way)
+{
+	return lp_sleep_fast(p, guess, look, ctx, park, way);
+}
+
 /* Twice as much each time, so that who polls one more with each call does not map each time. Nobody
  * finds it while it is taken, such as a signal handler that makes the same call. */
 void *lp_parker_take_room(struct lp_parker *p, size_t *size)
@@ -166,9 +172,10 @@ int lp_parker_make(struct lp_parker **out)
 	p->slack_ns = os_timer_slack();
 	os_store_u32(&p->thread, (uint32_t)os_thread_id(), OS_RELAXED);
 	*out = self->parker = p;
-	if ((r = os_at_thread_exit(give_back, p)) < 0)
-		give_back(p);
-	return r;
+	if (os_at_thread_exit(give_back, p) == 0)
+		return 0;
+	give_back(p);
+	return -ENOMEM; /* also if the process has used up its keys, which EAGAIN would hide */
 }
 
 int lp_parker_pollable(struct lp_parker **out)

@@ -176,10 +176,12 @@ typedef int lp_park_fn(struct lp_parker *p, lapse_time until, void *way);
 
 /* S2 to S5: looks, and parks as often as it takes; returns the first result that is not 0. guess: the
  * earliest deadline as last known, or LAPSE_NEVER; a wrong one costs another look.
- * In line, as is what else keeps its frame around a system call: after one a processor mispredicts the
- * return from each. */
-OS_INLINE int lp_sleep(struct lp_parker *p, lapse_time guess, lp_look_fn *look, void *ctx,
-                       lp_park_fn *park, void *way)
+ * Fast: in line, as is what else keeps its frame around a system call that may not wait: after one a
+ * processor mispredicts the return from each. */
+int lp_sleep(struct lp_parker *p, lapse_time guess, lp_look_fn *look, void *ctx, lp_park_fn *park,
+             void *way);
+OS_INLINE int lp_sleep_fast(struct lp_parker *p, lapse_time guess, lp_look_fn *look, void *ctx,
+                            lp_park_fn *park, void *way)
 {
 	lapse_time armed = guess;
 	int r;

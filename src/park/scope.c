@@ -140,9 +140,14 @@ int lapse_scope_leave(lapse_scope *scope)
 lapse_scope_id lapse_scope_share(lapse_scope *scope)
 {
 	struct lp_parker *p;
-	struct shared *s = scope->shared_;
+	struct shared *s;
 	int r;
 
+	if (scope == NULL) {
+		errno = EINVAL;
+		return 0;
+	}
+	s = scope->shared_;
 	if (s != NULL)
 		return s->id;
 	if ((r = lp_parker_mine(&p)) < 0 || (r = lp_fork_start(forget_parents)) < 0) {

@@ -3,10 +3,12 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -298,6 +300,43 @@ static void all_is_written_either_way(void **state)
 	free(iov.iov_base);
 }
 
+/* A write that does not fit says why, either way: the file may grow no further. In a child, which has
+ * the limit. */
+static void write_beyond(void *unused)
+{
+	enum { LIMIT = 50000 };
+	const struct rlimit limit = {LIMIT, LIMIT};
+	static char bytes[LIMIT + 1];
+	struct iovec iov[2] = {{bytes, LIMIT - 1}, {bytes, 2}};
+
+	(void)unused;
+	CHILD_CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	CHILD_CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	for (int i = 0; i < 2; i++) {
+		lapse_fd fd = file_make(".");
+
+		CHILD_CHECK(i == 1 || lapse_set_deadline(fd, LAPSE_NEVER) == 0);
+		errno = 0;
+		CHILD_CHECK(lapse_pwrite(fd, bytes, LIMIT + 1, 0) == LIMIT && errno == EFBIG);
+		errno = 0;
+		CHILD_CHECK(lapse_pwritev(fd, iov, 2, 0) == LIMIT && errno == EFBIG);
+		CHILD_CHECK(lapse_pwrite(fd, bytes, 1, LIMIT) == -1 && errno == EFBIG);
+		iov[1].iov_base = (void *)8; /* in user space, unlike -4096 */
+		errno = 0;
+		CHILD_CHECK(lapse_pwritev(fd, iov, 2, 0) == LIMIT - 1 && errno == EFAULT);
+		iov[1].iov_base = bytes;
+		CHILD_CHECK(lapse_close(fd) == 0);
+	}
+}
+
+static void a_short_write_says_why(void **state)
+{
+	(void)state;
+	if (check_threads_are_watched())
+		check_skip("ThreadSanitizer cannot follow a child that starts threads");
+	check_child_ends(check_fork(write_beyond, NULL), 0);
+}
+
 /* ---- Bad input is an error ---- */
 
 static void bad_addresses(void **state)
@@ -355,10 +394,10 @@ static void absurd_sizes(void **state)
 		else if (i / 2 == 0)
 			(void)fcntl(lapse_sysfd(fd), F_SETFL, O_DIRECT);
 		for (int j = 0; j < 3; j++) {
-			CHECK_ERR(lapse_read(fd, buf, sizes[j]), EINVAL);
-			CHECK_ERR(lapse_pread(fd, buf, sizes[j], 0), EINVAL);
-			CHECK_ERR(lapse_write(fd, buf, sizes[j]), EINVAL);
-			CHECK_ERR(lapse_pwrite(fd, buf, sizes[j], 0), EINVAL);
+			CHECK_ERR(lapse_read(fd, buf, sizes[j]), EFAULT);
+			CHECK_ERR(lapse_pread(fd, buf, sizes[j], 0), EFAULT);
+			CHECK_ERR(lapse_write(fd, buf, sizes[j]), EFAULT);
+			CHECK_ERR(lapse_pwrite(fd, buf, sizes[j], 0), EFAULT);
 		}
 		CHECK(lapse_close(fd) == 0);
 	}
@@ -426,9 +465,10 @@ static void posix_locks_stay(void **state)
 }
 
 static const struct check checks[] = {
-	{TEST(same_as_system_calls)}, {TEST(from_file_to_file)},
-	{TEST(through_pipes)},        {TEST(all_is_written_either_way)},
-	{TEST(bad_addresses)},        {TEST(absurd_sizes)},
-	{TEST(wrong_mode)},           {TEST(posix_locks_stay)},
+	{TEST(same_as_system_calls)},   {TEST(from_file_to_file)},
+	{TEST(through_pipes)},          {TEST(all_is_written_either_way)},
+	{TEST(a_short_write_says_why)}, {TEST(bad_addresses)},
+	{TEST(absurd_sizes)},           {TEST(wrong_mode)},
+	{TEST(posix_locks_stay)},
 };
 CHECK_MAIN(checks)

@@ -288,13 +288,66 @@ static void null_buffers(void **state)
 	good_close();
 }
 
+static void null_results(void **state)
+{
+	lapse_scope scope;
+
+	(void)state;
+	good_open();
+	CHECK(lapse_write(good[1], "abc", 3) == 3);
+	CHECK_ERR(lapse_read_full(good[0], buf, 1, NULL), EFAULT);
+	CHECK_ERR(lapse_write_full(good[1], buf, 1, NULL), EFAULT);
+	CHECK(pair_drain(good[0]) == 3);
+	good_close();
+	lapse_scope_enter(&scope, LAPSE_NEVER);
+	errno = 0;
+	CHECK(lapse_scope_share(NULL) == 0 && errno == EINVAL);
+	CHECK_ERR(lapse_scope_leave(NULL), EINVAL);
+	CHECK(lapse_scope_leave(&scope) == 0);
+}
+
+/* Of an array that takes several calls nothing is sent before all of it has been found good. */
+static void array_beyond_its_pages(void **state)
+{
+	enum { COUNT = 4096 / sizeof(struct iovec) * 5, BAD = 4096 / sizeof(struct iovec) };
+	size_t size = COUNT * sizeof(struct iovec);
+	char *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct iovec *v = (struct iovec *)page;
+
+	(void)state;
+	CHECK(page != MAP_FAILED);
+	good_open();
+	for (size_t i = 0; i < COUNT; i++)
+		v[i] = (struct iovec){buf, 1};
+	CHECK(lapse_writev(good[0], v, COUNT) == COUNT);
+	CHECK(pair_drain(good[1]) == COUNT);
+	CHECK(munmap(page + size - 4096, 4096) == 0);
+	CHECK_ERR(lapse_writev(good[0], v, COUNT), EFAULT);
+	CHECK(pair_drain(good[1]) == 0);
+	CHECK(lapse_writev(good[0], v, COUNT - BAD) == COUNT - BAD);
+	CHECK(pair_drain(good[1]) == COUNT - BAD);
+	CHECK(munmap(page, size - 4096) == 0);
+	good_close();
+}
+
 static void null_address(void **state)
 {
-	lapse_fd fd = lapse_socket(AF_INET, SOCK_STREAM, 0);
+	lapse_fd fd = lapse_socket(AF_INET, SOCK_STREAM, 0), listener, accepted;
+	struct sockaddr_storage address;
+	socklen_t size;
 
 	(void)state;
 	CHECK_ERR(lapse_connect(fd, NULL, 16), EFAULT);
 	CHECK(lapse_close(fd) == 0);
+
+	/* The connection is still there. */
+	listener = listener_make(check_family("tcp"), 1, &address, &size);
+	fd = lapse_socket(AF_INET, SOCK_STREAM, 0);
+	CHECK(lapse_connect(fd, (struct sockaddr *)&address, size) == 0);
+	CHECK_ERR(lapse_accept(listener, (struct sockaddr *)&address, NULL), EFAULT);
+	accepted = lapse_accept(listener, NULL, NULL);
+	CHECK(accepted != LAPSE_NOFD && lapse_close(accepted) == 0);
+	CHECK(lapse_close(fd) == 0 && lapse_close(listener) == 0);
 }
 
 /* ---- Sizes, directions, flags ---- */
@@ -323,6 +376,7 @@ static void bad_counts(void **state)
 {
 	struct iovec too_much[2] = {{buf, 1}, {buf, SIZE_MAX}};
 	lapse_fd file = lapse_adopt(memfd_create("file", MFD_CLOEXEC));
+	size_t done;
 
 	(void)state;
 	good_open();
@@ -331,6 +385,9 @@ static void bad_counts(void **state)
 	CHECK_ERR(lapse_preadv(file, &iov, INT_MIN, 0), EINVAL);
 	CHECK_ERR(lapse_pwritev(file, &iov, -1, 0), EINVAL);
 	CHECK_ERR(lapse_writev(good[0], too_much, 2), EINVAL);
+	CHECK_ERR(lapse_read(good[0], buf, SIZE_MAX), EFAULT);
+	CHECK_ERR(lapse_read_full(good[0], buf, SIZE_MAX, &done), EFAULT);
+	CHECK_ERR(lapse_write(good[0], buf, SIZE_MAX), EFAULT);
 	CHECK(lapse_write(good[1], "abc", 3) == 3);
 	CHECK_ERR(lapse_readv(good[0], too_much, 2), EINVAL);
 	CHECK(lapse_read(good[0], buf, 0) == 0);
@@ -356,6 +413,7 @@ static void what_the_kernel_refuses(void **state)
 	CHECK_ERR(lapse_recv(pipe[0], buf, 1, 0), ENOTSOCK);
 	CHECK_ERR(lapse_send(pipe[1], buf, 1, 0), ENOTSOCK);
 	CHECK_ERR(lapse_connect(pipe[1], (struct sockaddr *)buf, sizeof(buf)), ENOTSOCK);
+	CHECK_ERR(lapse_splice(pipe[1], pipe[0], SIZE_MAX), EINVAL);
 	CHECK_ERR(lapse_seek(pipe[0], 0, SEEK_SET), ESPIPE);
 	CHECK_ERR(lapse_pread(pipe[0], buf, 1, 0), ESPIPE);
 	CHECK_ERR(lapse_read(pipe[1], buf, 1), EBADF);
@@ -414,6 +472,8 @@ static const struct check checks[] = {
 	{TEST(forged_from_a_real_one)},
 	{TEST(forged_at_random)},
 	{TEST(null_buffers)},
+	{TEST(null_results)},
+	{TEST(array_beyond_its_pages)},
 	{TEST(null_address)},
 	{TEST(bad_directions)},
 	{TEST(bad_counts)},

@@ -345,6 +345,11 @@ static void no_cancellation_point(void **state)
 
 /* ---- For people ---- */
 
+static intptr_t dump_to(struct call *c)
+{
+	return lapse_dump(lapse_sysfd(c->fd));
+}
+
 static void dump_tells_of_sleepers(void **state)
 {
 	int text = memfd_create("dump", MFD_CLOEXEC);
@@ -367,6 +372,30 @@ static void dump_tells_of_sleepers(void **state)
 	pair_close(ends);
 }
 
+/* To whoever is slow it waits; to whoever has gone it says so, and raises nothing. */
+static void dump_to_a_pipe(void **state)
+{
+	lapse_fd ends[2], handle[2];
+	struct call c = {.buf = c.own, .n = sizeof c.own};
+	size_t filled;
+
+	(void)state;
+	pair_make("pipe", ends);
+	pair_make("pipe", handle);
+	CHECK(fcntl(lapse_sysfd(ends[1]), F_SETFL, O_WRONLY | O_NONBLOCK) == 0);
+	filled = pair_fill(ends[1], ends[0]);
+	c.fd = ends[1];
+	call_start(&c, dump_to);
+	call_await_sleep(&c);
+	while (!call_is_done(&c))
+		(void)pair_drain(ends[0]);
+	CHECK_CALL(&c, 0, 0);
+	CHECK(filled > 0 && lapse_close(ends[0]) == 0);
+	CHECK_ERR(lapse_dump(lapse_sysfd(ends[1])), EPIPE);
+	CHECK(lapse_close(ends[1]) == 0);
+	pair_close(handle);
+}
+
 static void version_matches(void **state)
 {
 	(void)state;
@@ -384,6 +413,7 @@ static const struct check checks[] = {
 	{TEST_OPERATIONS(works_with_all_signals_blocked, NULL)},
 	{TEST_OPERATIONS(no_cancellation_point, finishes_soon)},
 	{TEST(dump_tells_of_sleepers)},
+	{TEST(dump_to_a_pipe)},
 	{TEST(version_matches)},
 };
 CHECK_MAIN(checks)

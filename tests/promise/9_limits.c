@@ -280,6 +280,29 @@ static void no_memory_needed(void **state)
 	subject_close(&s);
 }
 
+/* A key of pthread_key_create is what tells of a thread's end. If the process has used them up that is no
+ * EAGAIN, which would be taken for "not now". */
+static void use_up_keys(void *unused)
+{
+	pthread_key_t key;
+	lapse_scope scope;
+
+	(void)unused;
+	while (pthread_key_create(&key, NULL) == 0)
+		;
+	CHILD_CHECK(lapse_sleep_until(lapse_now() + LAPSE_MS) == -1 && errno == ENOMEM);
+	lapse_scope_enter(&scope, LAPSE_NEVER);
+	errno = 0;
+	CHILD_CHECK(lapse_scope_share(&scope) == 0 && errno == ENOMEM);
+}
+
+/* In a child that has not slept yet, nor its parent, whose key it would have. */
+static void no_key_left(void **state)
+{
+	(void)state;
+	check_child_ends(check_fork(use_up_keys, NULL), 0);
+}
+
 /* Polling more handles than a frame has room for needs memory, once. */
 static void no_memory_for_poll(void **state)
 {
@@ -309,11 +332,18 @@ static void no_memory_for_poll(void **state)
 }
 
 static const struct check checks[] = {
-	{TEST(no_descriptor_for_pipe)},   {TEST(no_descriptor_for_socketpair)},
-	{TEST(no_descriptor_for_socket)}, {TEST(no_descriptor_for_open)},
-	{TEST(no_descriptor_for_dup)},    {TEST(no_descriptor_for_accept)},
-	{TEST(no_descriptor_for_splice)}, {TEST(no_descriptor_for_sleeper)},
-	{TEST(no_descriptor_for_poll)},   {TEST_OPERATIONS(no_memory_needed, NULL)},
-	{TEST(no_memory_for_handles)},    {TEST(no_memory_for_poll)},
+	{TEST(no_key_left)},        /* before the thread has slept */
+	{TEST(no_memory_for_poll)}, /* before it has left memory */
+	{TEST(no_descriptor_for_pipe)},
+	{TEST(no_descriptor_for_socketpair)},
+	{TEST(no_descriptor_for_socket)},
+	{TEST(no_descriptor_for_open)},
+	{TEST(no_descriptor_for_dup)},
+	{TEST(no_descriptor_for_accept)},
+	{TEST(no_descriptor_for_splice)},
+	{TEST(no_descriptor_for_sleeper)},
+	{TEST(no_descriptor_for_poll)},
+	{TEST_OPERATIONS(no_memory_needed, NULL)},
+	{TEST(no_memory_for_handles)},
 };
 CHECK_MAIN(checks)
