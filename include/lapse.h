@@ -236,8 +236,8 @@ int lapse_wait(lapse_fd fd, int dirs);
 
 /* The same for many handles: waits until at least one has something to say and returns how many.
  * got is the part of dirs that holds; error is 0, or the errno with which that entry ended (EBADF,
- * ECANCELED, LAPSE_EXPIRED). -1 for the enclosing scope's end, EINVAL (directions; as many entries as
- * the soft limit of descriptors, or more), EFAULT, EMFILE, ENOMEM. */
+ * ECANCELED, LAPSE_EXPIRED). -1 for the enclosing scope's end, EINVAL (directions; more entries than
+ * poll(2) takes, the soft limit of descriptors, of which one is the library's), EFAULT, EMFILE, ENOMEM. */
 struct lapse_pollfd {
 	lapse_fd fd;
 	int dirs;

@@ -56,7 +56,8 @@ int lock_run(int argc, char **argv)
 		    options.whole.text, path);
 		return STATUS_TIME_UP;
 	}
-	if (sysfd < 0 || fcntl(sysfd, F_SETFD, 0)) {
+	/* A number that is none of the standard ones, which may have been closed. */
+	if (sysfd < 0 || fcntl(sysfd, F_DUPFD, STDERR_FILENO + 1) < 0) {
 		say(options.command, "%s: %s", path, strerror(errno));
 		return options.failed;
 	}

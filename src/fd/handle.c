@@ -32,8 +32,8 @@ int lp_kind_of(int sysfd, enum lp_kind *kind)
 	case S_IFIFO:
 		*kind = LP_PIPE;
 		break;
-	case S_IFSOCK:
-		return (int)socket;
+	case S_IFSOCK: /* the name of one, opened with O_PATH, is none */
+		return socket == -EBADF ? 0 : (int)socket;
 	default:
 		break;
 	}

@@ -407,7 +407,7 @@ static int sendmmsg_stream(lapse_fd fd, struct mmsghdr *msgs, unsigned count, in
 		if (r == 0 && error < 0)
 			break;
 		msgs[done++].msg_len = (unsigned)r;
-		if (error == 0)
+		if (error == 0 && done < count)
 			error = lp_op_progress(&op);
 	}
 	lp_op_end(&op);

@@ -214,6 +214,22 @@ static int look_for_event(void *ctx, lapse_time *earliest)
 	return 1;
 }
 
+/* Has poll called it ready twice at once, without cause? It knows no destination of a datagram, for one.
+ * After a longer wait another reader was faster. */
+static bool spins(struct lp_op *op, const struct lp_side *side)
+{
+	const int64_t at_once = 100 * LAPSE_US;
+	lapse_time before = op->vain_at;
+
+	if (op->ready != side)
+		return false;
+	op->vain_at = os_now();
+	if (before > op->vain_at - at_once)
+		return true;
+	op->back_off_us = 0;
+	return false;
+}
+
 int lp_op_wait(struct lp_op *op, struct lp_side *side, short events)
 {
 	struct pollfd fds[2];
@@ -224,14 +240,17 @@ int lp_op_wait(struct lp_op *op, struct lp_side *side, short events)
 
 	/* POLLERR for something that is not ours to fetch, such as the error queue, would have it
 	 * spin: ppoll cannot be told to leave it out. */
-	if (op->revents == POLLERR) {
+	if (op->revents == POLLERR || spins(op, side)) {
 		op->revents = 0;
+		op->ready = NULL;
 		return lp_op_back_off(op);
 	}
 	r = lp_parker_pollable(&p);
 	if (r < 0)
 		return r;
 	lp_op_take_places(op, p);
+	if ((events & POLLIN) != 0)
+		events |= POLLRDHUP;
 	fds[0] = (struct pollfd){.fd = lp_sysfd(side->slot), .events = events};
 	r = lp_sleep(p, op->earliest, look_for_event, &awaited, lp_ready_park, &ready);
 	if (r < 0)
@@ -342,6 +361,9 @@ long lp_op_wait_and_retry(struct lp_op *op, struct lp_side *side, short events, 
 		if (look < 0)
 			return look;
 		r = try(op, side, arg);
+		/* Of a datagram socket that was shut down: a receive that may wait returns 0. */
+		if (r == -EAGAIN && (op->revents & POLLRDHUP) != 0)
+			return 0;
 	}
 	return r;
 }

@@ -39,7 +39,7 @@ static long copy(struct lp_transfer *t, off_t *offset)
 		t->left -= went;
 		r = advance(&t->sides[0], offset, went);
 		if (error == 0)
-			error = r < 0 ? r : lp_op_progress(&t->op);
+			error = r < 0 || t->left == 0 ? r : lp_op_progress(&t->op);
 	}
 	return error;
 }
@@ -156,12 +156,37 @@ static bool are_files(struct lp_transfer *t)
 	return t->sides[0].slot->kind == LP_FILE && t->sides[1].slot->kind == LP_FILE;
 }
 
+/* How much to ask for at a time. Within one file all of it: whether the places overlap, and where the end
+ * was, is a matter of the whole range. 0 or -errno. */
+static long cut(struct lp_transfer *t, const off_t *in_offset, size_t *most)
+{
+	struct stat in;
+	struct stat out;
+	long at;
+
+	*most = LP_CHUNK;
+	if (t->left <= LP_CHUNK || !are_files(t) || os_fstat(lp_transfer_in(t), &in) < 0 ||
+	    os_fstat(lp_transfer_out(t), &out) < 0 || in.st_dev != out.st_dev ||
+	    in.st_ino != out.st_ino)
+		return 0;
+	at = position(&t->sides[0], in_offset);
+	if (at < 0)
+		return at;
+	*most = at < in.st_size ? (size_t)(in.st_size - at) : 0;
+	t->left = lp_transfer_most(t, *most);
+	return 0;
+}
+
 static long copy_range(struct lp_transfer *t, off_t *in_offset, off_t *out_offset)
 {
 	bool by_thread = are_files(t) && !(t->in_splices && t->out_splices);
+	size_t most;
+	long error = cut(t, in_offset, &most);
 
+	if (error < 0)
+		return error;
 	while (t->left > 0) {
-		size_t n = lp_transfer_most(t, LP_CHUNK);
+		size_t n = lp_transfer_most(t, most);
 		long r = by_thread ? copy_by_thread(t, in_offset, out_offset, n)
 		                   : os_copy_file_range(lp_transfer_in(t), in_offset,
 		                                        lp_transfer_out(t), out_offset, n);

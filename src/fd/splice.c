@@ -118,6 +118,16 @@ static void pipe_done(struct pipe *p, struct lp_slot *in)
 	(void)os_close(p->fds[1]);
 }
 
+/* A datagram may be empty: look, and go on. */
+static bool has_no_end(const struct lp_slot *slot)
+{
+	int type = 0;
+	socklen_t size = sizeof type;
+
+	return os_getsockopt(lp_sysfd(slot), SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+	       type != SOCK_SEQPACKET;
+}
+
 /* Of a message the kernel drops what is not taken at once: all of it is, whatever is left to move, and
  * the rest stays in the pipe. */
 static long take_message(struct lp_side *in, struct pipe *p)
@@ -131,7 +141,8 @@ static long take_message(struct lp_side *in, struct pipe *p)
 	if (size > os_pipe_capacity(p->fds[0]) &&
 	    os_fcntl(p->fds[0], F_SETPIPE_SZ, (void *)size) < size)
 		return -EMSGSIZE;
-	return os_recvfrom(lp_sysfd(in->slot), p->buf, p->size, MSG_DONTWAIT, NULL, NULL);
+	r = os_recvfrom(lp_sysfd(in->slot), p->buf, p->size, MSG_DONTWAIT, NULL, NULL);
+	return r == 0 && has_no_end(in->slot) ? -EINTR : r;
 }
 
 /* One read of the source. */
@@ -230,7 +241,7 @@ static long through_buffer(struct lp_transfer *t, struct pipe *p)
 			long back = os_write(p->fds[1], p->buf + went, (size_t)r - went);
 
 			p->held += back > 0 ? (size_t)back : 0;
-		} else if (error == 0) {
+		} else if (error == 0 && t->left > 0) {
 			error = lp_op_progress(&t->op);
 		}
 	}

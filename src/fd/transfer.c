@@ -52,7 +52,7 @@ long lp_transfer_moved(struct lp_transfer *t, long r)
 {
 	t->total += r;
 	t->left -= (size_t)r;
-	return lp_op_progress(&t->op);
+	return t->left > 0 ? lp_op_progress(&t->op) : 0;
 }
 
 static long await(struct lp_transfer *t, int side, short events, long r)

@@ -240,6 +240,40 @@ static void from_file_to_file(void **state)
 	free(buf);
 }
 
+/* Refused where the kernel refuses it, however much is asked for; the end is where it was. */
+static void within_one_file(void **state)
+{
+	enum { SIZE = 3 * BIG };
+	char *buf = malloc(SIZE);
+
+	(void)state;
+	CHECK(buf != NULL);
+	stamp_fill(buf, SIZE, 0);
+	for (int i = 0; i < 2 * FOLDERS; i++) {
+		lapse_fd file = file_make(folders[i / 2]);
+		off_t at = 0, to = BIG + BIG / 2;
+
+		CHECK(i % 2 == 0 || lapse_set_deadline(file, LAPSE_NEVER) == 0);
+		CHECK(lapse_write(file, buf, SIZE) == SIZE);
+		for (lapse_fd out = file; out != LAPSE_NOFD;) {
+			CHECK_ERR(lapse_copy_file_range(out, &to, file, &at, 2 * BIG), EINVAL);
+			CHECK(at == 0 && to == BIG + BIG / 2);
+			if (out != file)
+				CHECK(lapse_close(out) == 0);
+			out = out == file ? lapse_dup(file) : LAPSE_NOFD;
+		}
+		at = SIZE - BIG - BIG / 2;
+		to = SIZE;
+		CHECK(lapse_copy_file_range(file, &to, file, &at, SIZE_MAX) == BIG + BIG / 2);
+		CHECK(lapse_seek(file, 0, SEEK_END) == SIZE + BIG + BIG / 2);
+		CHECK(lapse_pread(file, buf, BIG + BIG / 2, SIZE) == BIG + BIG / 2);
+		CHECK(stamp_holds(buf, BIG + BIG / 2, SIZE - BIG - BIG / 2));
+		stamp_fill(buf, SIZE, 0);
+		CHECK(lapse_close(file) == 0);
+	}
+	free(buf);
+}
+
 static void through_pipes(void **state)
 {
 	char buf[20000];
@@ -465,10 +499,15 @@ static void posix_locks_stay(void **state)
 }
 
 static const struct check checks[] = {
-	{TEST(same_as_system_calls)},   {TEST(from_file_to_file)},
-	{TEST(through_pipes)},          {TEST(all_is_written_either_way)},
-	{TEST(a_short_write_says_why)}, {TEST(bad_addresses)},
-	{TEST(absurd_sizes)},           {TEST(wrong_mode)},
+	{TEST(same_as_system_calls)},
+	{TEST(from_file_to_file)},
+	{TEST(within_one_file)},
+	{TEST(through_pipes)},
+	{TEST(all_is_written_either_way)},
+	{TEST(a_short_write_says_why)},
+	{TEST(bad_addresses)},
+	{TEST(absurd_sizes)},
+	{TEST(wrong_mode)},
 	{TEST(posix_locks_stay)},
 };
 CHECK_MAIN(checks)

@@ -348,7 +348,44 @@ static bool of_queued_messages(const struct where *where)
 	return of_messages(where) && (where->family->traits & FAMILY_FILLS) != 0;
 }
 
+/* Once all has been done no cause is looked at: neither errno nor the scope speaks of one. */
+static void nothing_is_blamed_for_what_was_done(void **state)
+{
+	lapse_fd files[2], ends[2];
+	char buf[64];
+
+	(void)state;
+	pair_make("unix_stream", ends);
+	for (int i = 0; i < 2; i++)
+		files[i] = lapse_adopt(memfd_create("file", MFD_CLOEXEC));
+	CHECK(lapse_write(files[0], buf, sizeof buf) == sizeof buf);
+	for (int i = 0; i < check_count(3000); i++) {
+		struct iovec iov = {buf, 1};
+		struct mmsghdr msgs[4];
+		off_t at = 0;
+		lapse_scope scope;
+		int error, left;
+		bool all;
+
+		for (int k = 0; k < 4; k++)
+			msgs[k] = (struct mmsghdr){.msg_hdr = {.msg_iov = &iov, .msg_iovlen = 1}};
+		lapse_scope_enter(&scope, lapse_in(i % 64 * 100));
+		errno = 0;
+		if (i % 2 == 0)
+			all = lapse_sendmmsg(ends[1], msgs, 4, 0) == 4;
+		else
+			all = lapse_sendfile(files[1], files[0], &at, sizeof buf) == sizeof buf;
+		error = errno;
+		left = lapse_scope_leave(&scope);
+		CHECK(left == (all ? 0 : -1) && (!all || error == 0));
+		(void)pair_drain(ends[0]);
+	}
+	CHECK(lapse_close(files[0]) == 0 && lapse_close(files[1]) == 0);
+	pair_close(ends);
+}
+
 static const struct check checks[] = {
+	{TEST(nothing_is_blamed_for_what_was_done)},
 	{TEST_FAMILIES(cut_by_deadline, FAMILY_STREAM)},
 	{TEST_FAMILIES(cut_by_cancel, FAMILY_STREAM)},
 	{TEST_FAMILIES(cut_by_close, FAMILY_STREAM)},

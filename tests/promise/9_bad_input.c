@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* ---- Every call that takes a handle ---- */
@@ -403,8 +405,11 @@ static void bad_counts(void **state)
 static void what_the_kernel_refuses(void **state)
 {
 	lapse_fd file = lapse_adopt(memfd_create("file", MFD_CLOEXEC)), pipe[2];
+	lapse_fd named, socket = lapse_socket(AF_UNIX, SOCK_STREAM, 0);
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
 
 	(void)state;
+	snprintf(name.sun_path, sizeof name.sun_path, "socket.%d", (int)getpid());
 	good_open();
 	pair_make("pipe", pipe);
 	CHECK_ERR(lapse_shutdown(good[0], 99), EINVAL);
@@ -428,6 +433,12 @@ static void what_the_kernel_refuses(void **state)
 	CHECK_ERR(lapse_socket(-1, SOCK_STREAM, 0), EAFNOSUPPORT);
 	CHECK_ERR(lapse_adopt(-1), EBADF);
 	CHECK_ERR(lapse_adopt(INT_MAX), EBADF);
+	/* The name of a socket is no socket. */
+	CHECK(bind(lapse_sysfd(socket), (struct sockaddr *)&name, sizeof name) == 0);
+	named = lapse_open(name.sun_path, O_PATH, 0);
+	CHECK(named != LAPSE_NOFD && unlink(name.sun_path) == 0);
+	CHECK_ERR(lapse_recv(named, buf, 1, 0), EBADF);
+	CHECK(lapse_close(named) == 0 && lapse_close(socket) == 0);
 	pair_close(pipe);
 	CHECK(lapse_close(file) == 0);
 	good_close();

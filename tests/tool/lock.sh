@@ -107,6 +107,10 @@ release
 run flock -n file true
 is 0 "$(status)" "and holds nothing"
 
+# With standard input closed the lock does not take its place.
+run "$LAPSE" lock file sh -c 'test -e /proc/$$/fd/0; echo $?' <&-
+is "0 1" "$(status) $(cat out)" "a closed standard input stays closed"
+
 # A FIFO without a writer is not opened within the limit either.
 mkfifo nobody
 run "$LAPSE" lock --wait 200ms nobody true

@@ -133,5 +133,25 @@ static void several_messages(void **state)
 	CHECK(lapse_close(in[0]) == 0 && lapse_close(file) == 0);
 }
 
-static const struct check checks[] = {{TEST(every_byte_of_a_message)}, {TEST(several_messages)}};
+/* The end of a connection comes as a message of no bytes; of datagrams there is no end. */
+static void empty_datagrams(void **state)
+{
+	struct line l;
+	lapse_fd file = lapse_adopt(memfd_create("file", MFD_CLOEXEC));
+
+	(void)state;
+	for (int type = 1; type < 3; type++) {
+		line_open(&l, types[type]);
+		CHECK(lapse_send(l.in[1], "ab", 2, 0) == 2 && lapse_send(l.in[1], "", 0, 0) == 0);
+		CHECK(lapse_send(l.in[1], "", 0, 0) == 0 && lapse_send(l.in[1], "cd", 2, 0) == 2);
+		CHECK(lapse_splice(file, l.in[0], 4) == 4);
+		CHECK(lapse_pread(file, came, 4, (type - 1) * 4) == 4 &&
+		      memcmp(came, "abcd", 4) == 0);
+		pair_close(l.in);
+	}
+	CHECK(lapse_close(file) == 0);
+}
+
+static const struct check checks[] = {
+	{TEST(every_byte_of_a_message)}, {TEST(several_messages)}, {TEST(empty_datagrams)}};
 CHECK_MAIN(checks)
