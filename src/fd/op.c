@@ -214,22 +214,6 @@ static int look_for_event(void *ctx, lapse_time *earliest)
 	return 1;
 }
 
-/* Has poll called it ready twice at once, without cause? It knows no destination of a datagram, for one.
- * After a longer wait another reader was faster. */
-static bool spins(struct lp_op *op, const struct lp_side *side)
-{
-	const int64_t at_once = 100 * LAPSE_US;
-	lapse_time before = op->vain_at;
-
-	if (op->ready != side)
-		return false;
-	op->vain_at = os_now();
-	if (before > op->vain_at - at_once)
-		return true;
-	op->back_off_us = 0;
-	return false;
-}
-
 int lp_op_wait(struct lp_op *op, struct lp_side *side, short events)
 {
 	struct pollfd fds[2];
@@ -240,9 +224,8 @@ int lp_op_wait(struct lp_op *op, struct lp_side *side, short events)
 
 	/* POLLERR for something that is not ours to fetch, such as the error queue, would have it
 	 * spin: ppoll cannot be told to leave it out. */
-	if (op->revents == POLLERR || spins(op, side)) {
+	if (op->revents == POLLERR) {
 		op->revents = 0;
-		op->ready = NULL;
 		return lp_op_back_off(op);
 	}
 	r = lp_parker_pollable(&p);
@@ -352,11 +335,37 @@ int lp_op_progress(struct lp_op *op)
 
 /* ---- The loop ---- */
 
+/* Has poll called it ready twice at once, without cause? It knows no destination of a datagram, for one.
+ * After a longer wait another reader was faster. *vain_at: when it last did. */
+static bool spins(struct lp_op *op, const struct lp_side *side, lapse_time *vain_at)
+{
+	const int64_t at_once = 100 * LAPSE_US;
+	lapse_time before = *vain_at;
+
+	if (op->ready != side)
+		return false;
+	*vain_at = os_now();
+	if (before > *vain_at - at_once)
+		return true;
+	op->back_off_us = 0;
+	return false;
+}
+
+static int wait_again(struct lp_op *op, struct lp_side *side, short events, lapse_time *vain_at)
+{
+	if (!spins(op, side, vain_at))
+		return lp_op_wait(op, side, events);
+	op->ready = NULL;
+	return lp_op_back_off(op);
+}
+
 long lp_op_wait_and_retry(struct lp_op *op, struct lp_side *side, short events, lp_try_fn *try,
                           void *arg, long r)
 {
+	lapse_time vain_at = LP_UNREAD;
+
 	while (r == -EAGAIN || r == -EINTR) {
-		int look = r == -EAGAIN ? lp_op_wait(op, side, events) : lp_op_look(op);
+		int look = r == -EAGAIN ? wait_again(op, side, events, &vain_at) : lp_op_look(op);
 
 		if (look < 0)
 			return look;

@@ -28,7 +28,6 @@ struct lp_op {
 	lapse_time earliest;  /* the earliest deadline in force as of the last look */
 	lapse_time idle_from; /* since when no byte has moved, or LP_UNREAD: not waiting yet */
 	unsigned back_off_us; /* of the last wait for no event */
-	lapse_time vain_at;   /* when the last try after a poll that said "ready" was in vain */
 	short revents;        /* what the last poll said */
 	const struct lp_side *ready; /* the last poll said so, and nothing was tried since */
 	int side_count;
@@ -128,7 +127,6 @@ OS_INLINE void lp_op_start(struct lp_op *op, struct lp_side *sides, const char *
 	op->earliest = LAPSE_NEVER;
 	op->idle_from = LP_UNREAD;
 	op->back_off_us = 0;
-	op->vain_at = LP_UNREAD;
 	op->revents = 0;
 	op->ready = NULL;
 	op->side_count = 0;
