@@ -14,6 +14,14 @@ struct lp_cursor {
 	struct iovec window[LP_CURSOR_WINDOW];
 };
 
+/* Is all of an array readable, of as many entries as a system call takes? 0 or -errno. */
+OS_INLINE long lp_cursor_check(const struct iovec *iov, int count)
+{
+	const struct iovec nothing = {NULL, 0};
+
+	return os_copy_memory(iov, (size_t)count, &nothing, 1);
+}
+
 /* Field by field: clearing the window, which is written before it is read, would take long. */
 OS_INLINE void lp_cursor_begin(struct lp_cursor *c, const struct iovec *iov, size_t count)
 {

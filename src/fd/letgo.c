@@ -217,11 +217,7 @@ static size_t size_of(const struct iovec *iov, int count, size_t most)
 /* The array itself is the caller's too. */
 static long check_array(const struct iovec *iov, int count)
 {
-	const struct iovec none = {NULL, 0};
-
-	if (count < 0)
-		return -EINVAL;
-	return os_copy_memory(iov, (size_t)count, &none, 1);
+	return count < 0 ? -EINVAL : lp_cursor_check(iov, count);
 }
 
 static long read_by_job(struct lp_op *op, struct lp_side *side, const struct iovec *iov, int count,

@@ -161,13 +161,10 @@ static bool are_files(struct lp_transfer *t)
 static long cut(struct lp_transfer *t, const off_t *in_offset, size_t *most)
 {
 	struct stat in;
-	struct stat out;
 	long at;
 
 	*most = LP_CHUNK;
-	if (t->left <= LP_CHUNK || !are_files(t) || os_fstat(lp_transfer_in(t), &in) < 0 ||
-	    os_fstat(lp_transfer_out(t), &out) < 0 || in.st_dev != out.st_dev ||
-	    in.st_ino != out.st_ino)
+	if (t->left <= LP_CHUNK || !are_files(t) || !lp_transfer_is_within(t, &in))
 		return 0;
 	at = position(&t->sides[0], in_offset);
 	if (at < 0)

@@ -254,11 +254,9 @@ static long through_buffer(struct lp_transfer *t, struct pipe *p)
 static bool is_one_pipe(const struct lp_transfer *t)
 {
 	struct stat in;
-	struct stat out;
 
 	return t->sides[0].slot->kind == LP_PIPE && t->sides[1].slot->kind == LP_PIPE &&
-	       os_fstat(lp_transfer_in(t), &in) == 0 && os_fstat(lp_transfer_out(t), &out) == 0 &&
-	       in.st_dev == out.st_dev && in.st_ino == out.st_ino;
+	       lp_transfer_is_within(t, &in);
 }
 
 long lp_transfer_splice(struct lp_transfer *t)

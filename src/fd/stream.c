@@ -178,7 +178,6 @@ static long try_writev(struct lp_op *op, struct lp_side *side, void *arg)
  * here as well: the kernel has to find all of it readable. */
 static long unfit(const struct lp_slot *slot, const struct iovec *iov, int count)
 {
-	const struct iovec nothing = {NULL, 0};
 	long r = 0;
 
 	if (count < 0)
@@ -188,7 +187,7 @@ static long unfit(const struct lp_slot *slot, const struct iovec *iov, int count
 	if (slot->kind == LP_MESSAGE && count > LP_IOV_MAX)
 		return -EMSGSIZE;
 	for (; r == 0 && count > LP_IOV_MAX; count -= LP_IOV_MAX)
-		r = os_copy_memory(iov + count - LP_IOV_MAX, LP_IOV_MAX, &nothing, 1);
+		r = lp_cursor_check(iov + count - LP_IOV_MAX, LP_IOV_MAX);
 	return r;
 }
 

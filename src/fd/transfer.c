@@ -48,6 +48,14 @@ long lp_transfer_end(struct lp_transfer *t, long error)
 	return lp_count_or(t->total, error);
 }
 
+bool lp_transfer_is_within(const struct lp_transfer *t, struct stat *in)
+{
+	struct stat out;
+
+	return os_fstat(lp_transfer_in(t), in) == 0 && os_fstat(lp_transfer_out(t), &out) == 0 &&
+	       in->st_dev == out.st_dev && in->st_ino == out.st_ino;
+}
+
 long lp_transfer_moved(struct lp_transfer *t, long r)
 {
 	t->total += r;

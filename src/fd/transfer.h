@@ -38,6 +38,9 @@ OS_INLINE size_t lp_transfer_most(const struct lp_transfer *t, size_t most)
 	return t->left < most ? t->left : most;
 }
 
+/* Are both ends the same file? *in: what is known of it. */
+bool lp_transfer_is_within(const struct lp_transfer *t, struct stat *in);
+
 /* r bytes reached the destination. 0 or -errno. */
 long lp_transfer_moved(struct lp_transfer *t, long r);
 

@@ -129,9 +129,7 @@ void lp_parker_leave_room(struct lp_parker *p, void *room, size_t size)
 static void put(struct lp_parker *p)
 {
 	lp_fork_check();
-	if (p->room != NULL)
-		os_unmap(p->room, p->room_size);
-	p->room = NULL;
+	lp_parker_leave_room(p, NULL, 0);
 	os_store_u32(&p->thread, 0, OS_RELAXED);
 	os_lock(&lock);
 	p->next_free = free_list;
