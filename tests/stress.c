@@ -264,8 +264,10 @@ static void do_duplicate(struct worker *w, struct pair *pair)
 /* Takes a turn in the queue, but no bytes. */
 static void do_peek(struct worker *w, struct pair *pair)
 {
-	uint64_t number = atomic_load(&pair->number);
+	/* The ends first: a pair that is made anew has its number before them, so this is that of
+	 * these ends, or they have been closed. */
 	lapse_fd fd = atomic_load(&pair->ends[0]), peer = atomic_load(&pair->ends[1]);
+	uint64_t number = atomic_load(&pair->number);
 	lapse_scope scope;
 	struct before before;
 	unsigned char byte;
